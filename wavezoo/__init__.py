@@ -1,0 +1,33 @@
+"""Wave-equation layers for PyTorch: a differentiable wave operator, its swappable schemes, and backbones built of it."""
+
+from importlib.metadata import version
+
+from wavezoo.build import create_operator
+from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField, WaveState, WaveSystem
+from wavezoo.errors import PluginError, PluginWarning, WavezooError
+from wavezoo.hookspecs import hookimpl
+from wavezoo.models.wavepde import WavePDE
+from wavezoo.operator import Trajectory, WaveOperator
+from wavezoo.plugins import load as load_plugin
+from wavezoo.plugins import register
+
+__all__ = [
+    "Damping",
+    "Integrator",
+    "Laplacian",
+    "ParameterField",
+    "PluginError",
+    "PluginWarning",
+    "Trajectory",
+    "WaveOperator",
+    "WavePDE",
+    "WaveState",
+    "WaveSystem",
+    "WavezooError",
+    "create_operator",
+    "hookimpl",
+    "load_plugin",
+    "register",
+]
+
+__version__ = version("wavezoo")

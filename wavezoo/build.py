@@ -1,0 +1,126 @@
+"""From names to objects: builds schemes and operators out of what a keyword argument or a recipe says.
+
+A scheme is given by its name, ``"pefrl"``, or as a mapping with its options, ``{"name": "finite_difference",
+"order": 4}``.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, cast
+
+from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField, Scheme
+from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.operator import WaveOperator
+from wavezoo.plugins import registry
+
+SchemeSpec = str | Mapping[str, Any]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {
+        "laplacian": "spectral",
+        "integrator": "velocity_verlet",
+        "speed": {"name": "pointwise", "initial": 0.7},
+        "damping": "exponential",
+        "damping_field": {"name": "pointwise", "initial": 0.1},
+        "steps": 4,
+        "dt": 0.5,
+        "dt_per_channel": False,
+        "initial_velocity": "projected",
+        "readout": "displacement",
+        "courant_guard": "limit",
+    },
+    "paper": {
+        "laplacian": "spectral",
+        "integrator": "velocity_verlet",
+        "speed": {"name": "pointwise", "initial": 0.7},
+        "damping": "linear",
+        "damping_field": {"name": "pointwise", "initial": 0.1},
+        "steps": 4,
+        "dt": 0.5,
+        "dt_per_channel": False,
+        "initial_velocity": "zero",
+        "readout": "displacement",
+        "courant_guard": "off",
+    },
+}
+
+
+def create_operator(channels: int, ndim: int, preset: str = "default", **choices: Any) -> WaveOperator:
+    """Build a `WaveOperator` from names.
+
+    Args:
+        channels: number of channels C.
+        ndim: number of grid axes, 1 or 2.
+        preset: a choice on every axis: ``"default"``, or ``"paper"`` for the layer as published.
+        **choices: replace single choices of the preset: the schemes ``laplacian``, ``integrator``, ``speed``,
+            ``damping_field`` and ``damping``, and the options of `WaveOperator`. A scheme given without its preset's
+            options takes its own defaults, a field without ``initial`` the preset's.
+
+    Raises:
+        WavezooError: naming the choice that cannot work, what is allowed and what to do.
+    """
+    if preset not in PRESETS:
+        raise not_allowed("preset", preset, PRESETS)
+    settings = dict(PRESETS[preset])
+    for choice, value in choices.items():
+        if choice not in settings:
+            raise not_allowed("option of the wave operator", choice, settings)
+        settings[choice] = value
+    damping = cast(Damping, build_scheme("damping", settings.pop("damping")))
+    damping_field = settings.pop("damping_field")
+    if not damping.uses_gamma and "damping_field" not in choices:
+        damping_field = None
+    laplacian = build_scheme("laplacians", settings.pop("laplacian"), channels, ndim)
+    integrator = build_scheme("integrators", settings.pop("integrator"))
+    return WaveOperator(
+        channels,
+        cast(Laplacian, laplacian),
+        cast(Integrator, integrator),
+        _build_field(settings.pop("speed"), PRESETS[preset]["speed"], channels, ndim),
+        damping,
+        damping_field and _build_field(damping_field, PRESETS[preset]["damping_field"], channels, ndim),
+        **settings,
+    )
+
+
+def build_scheme(axis: str, spec: SchemeSpec, *arguments: Any) -> Scheme:
+    """Build the scheme that ``spec`` names on ``axis``, with ``arguments`` before its options.
+
+    Raises:
+        WavezooError: if there is no such scheme, or if it has no such option.
+    """
+    name, options = split_spec(axis, spec)
+    scheme = registry.scheme(axis, name)
+    known = scheme_options(scheme)
+    for option in options:
+        if option not in known:
+            raise not_allowed(f"option of the {axis.removesuffix('s')} {name!r}", option, known)
+    return scheme(*arguments, **options)
+
+
+def scheme_options(scheme: type[Scheme]) -> dict[str, Any]:
+    """Return a scheme's options and their defaults; an option without one has ``inspect.Parameter.empty``."""
+    parameters = inspect.signature(scheme).parameters.values()
+    return {each.name: each.default for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def split_spec(axis: str, spec: SchemeSpec) -> tuple[str, dict[str, Any]]:
+    """Split a scheme given by name or by mapping into its name and its options.
+
+    Raises:
+        WavezooError: if ``spec`` is neither, or a mapping without ``name``.
+    """
+    if isinstance(spec, str):
+        return spec, {}
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        raise WavezooError(
+            f"{axis.removesuffix('s')} is given as {spec!r}; give a name, or a mapping with a name and options, "
+            'such as {"name": "finite_difference", "order": 4}.'
+        )
+    return spec["name"], {key: value for key, value in spec.items() if key != "name"}
+
+
+def _build_field(spec: SchemeSpec, preset: Mapping[str, Any], channels: int, ndim: int) -> ParameterField:
+    name, options = split_spec("fields", spec)
+    spec = {"name": name, "initial": preset["initial"], **options}
+    return cast(ParameterField, build_scheme("fields", spec, channels, ndim))

@@ -1,0 +1,1 @@
+"""Damping schemes, one a file."""

@@ -1,0 +1,43 @@
+"""Errors that a user can act on, and the one way to word them."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class WavezooError(ValueError):
+    """Something the user gave cannot work; the message says what, what is allowed and what to do."""
+
+
+class PluginError(WavezooError):
+    """A plugin could not be loaded; the message names the plugin."""
+
+
+class PluginWarning(UserWarning):
+    """An installed plugin was left out; the message names it and says why."""
+
+
+def nearest_first(value: object, allowed: Iterable[object]) -> list[str]:
+    """Return ``allowed`` as text, the entries most like ``value`` first."""
+    names = [str(name) for name in allowed]
+    likeness = {name: difflib.SequenceMatcher(None, str(value).lower(), name.lower()).ratio() for name in names}
+    return sorted(names, key=lambda name: -likeness[name])
+
+
+def not_allowed(what: str, value: object, allowed: Iterable[object], next_step: str = "") -> WavezooError:
+    """Return the error for a ``value`` outside a finite set of choices.
+
+    Args:
+        what: what the value was meant to name, such as ``"integrator"``.
+        value: what was given.
+        allowed: the choices; the nearest are shown first.
+        next_step: a sentence that says how to get on.
+    """
+    choices = nearest_first(value, allowed)
+    message = f"{what} {value!r} is not one of: {', '.join(choices) or '(none)'}."
+    return WavezooError(f"{message} {next_step}".rstrip())
+
+
+def require_positive(what: str, value: float) -> None:
+    """Raise `WavezooError` unless ``value`` is a finite number above zero."""
+    if not 0 < value < float("inf"):
+        raise WavezooError(f"{what} is {value!r}; give a finite number greater than 0.")

@@ -1,0 +1,1 @@
+"""Parameter fields, one a file."""

@@ -1,0 +1,44 @@
+"""The hooks that a plugin may implement: one per axis, each returning schemes by name."""
+
+from collections.abc import Mapping
+
+import pluggy
+
+from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField
+
+PROJECT = "wavezoo"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def wavezoo_laplacians() -> Mapping[str, type[Laplacian]]:  # type: ignore[empty-body]
+    """Return discrete Laplacians by name.
+
+    Each is a final subclass of `wavezoo.Laplacian` and is built as ``cls(channels, ndim, **options)``.
+    """
+
+
+@hookspec
+def wavezoo_integrators() -> Mapping[str, type[Integrator]]:  # type: ignore[empty-body]
+    """Return time integrators by name.
+
+    Each is a final subclass of `wavezoo.Integrator` and is built as ``cls(**options)``.
+    """
+
+
+@hookspec
+def wavezoo_fields() -> Mapping[str, type[ParameterField]]:  # type: ignore[empty-body]
+    """Return parameter fields by name; they serve for the speed and for the damping.
+
+    Each is a final subclass of `wavezoo.ParameterField` and is built as ``cls(channels, ndim, initial=…, **options)``.
+    """
+
+
+@hookspec
+def wavezoo_damping() -> Mapping[str, type[Damping]]:  # type: ignore[empty-body]
+    """Return damping schemes by name.
+
+    Each is a final subclass of `wavezoo.Damping` and is built as ``cls(**options)``.
+    """

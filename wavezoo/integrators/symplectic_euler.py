@@ -1,0 +1,32 @@
+"""Symplectic Euler."""
+
+import torch
+from torch import Tensor
+
+from wavezoo.contracts import Integrator, WaveState, WaveSystem
+
+
+class SymplecticEuler(Integrator):
+    """Kick, then drift with the new velocity: the cheapest scheme whose energy does not drift.
+
+    Equation (Hairer, Lubich and Wanner, Geometric Numerical Integration, I.1.9)::
+
+        v⁺ = v + dt a(u);  u⁺ = u + dt v⁺
+
+    Order: 1. Stability limit: omega dt <= 2. Symplectic, not reversible.
+    """
+
+    order = 1
+    symplectic = True
+    reversible = False
+    stability_limit = 2.0
+    accelerations_to_start = 0
+    accelerations_per_step = 1
+
+    def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
+        return WaveState(u, v)
+
+    def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
+        a = system.acceleration(state.u)
+        v = system.closing_kick(system.opening_kick(state.v, a, dt / 2), a, dt / 2)
+        return WaveState(torch.add(state.u, v, alpha=dt), v)

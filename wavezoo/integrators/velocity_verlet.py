@@ -1,0 +1,35 @@
+"""Velocity Verlet."""
+
+import torch
+from torch import Tensor
+
+from wavezoo.contracts import Integrator, WaveState, WaveSystem
+
+
+class VelocityVerlet(Integrator):
+    """Kick, drift, kick: second order, one acceleration a step.
+
+    Equation (Wave-PDE Nets, Vejendla 2025, equations 2-4; Swope et al. 1982)::
+
+        v½ = v + dt/2 a(u);  u⁺ = u + dt v½;  v⁺ = v½ + dt/2 a(u⁺)
+
+    The acceleration at the end of a step serves the next one, so k steps evaluate it k + 1 times.
+    Order: 2. Stability limit: omega dt <= 2. Symplectic, reversible.
+    """
+
+    order = 2
+    symplectic = True
+    reversible = True
+    stability_limit = 2.0
+    accelerations_to_start = 1
+    accelerations_per_step = 1
+
+    def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
+        return WaveState(u, v, system.acceleration(u))
+
+    def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
+        u, v, a = state
+        v = system.opening_kick(v, system.acceleration(u) if a is None else a, dt / 2)
+        u = torch.add(u, v, alpha=dt)
+        a = system.acceleration(u)
+        return WaveState(u, system.closing_kick(v, a, dt / 2), a)

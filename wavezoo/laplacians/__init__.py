@@ -1,0 +1,1 @@
+"""Discrete Laplacians, one a file."""

@@ -1,0 +1,1 @@
+"""Backbones built from wave layers."""

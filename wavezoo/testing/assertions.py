@@ -1,0 +1,100 @@
+"""Assertions and measurements that the suites share."""
+
+import copy
+import io
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Rounding errors accumulate over a few hundred operations; this many units in the last place allow for it.
+ROUNDING_UNITS = 1e4
+
+
+def require(condition: bool | Tensor, message: str) -> None:
+    """Raise AssertionError with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def require_close(actual: Tensor, expected: Tensor, message: str, units: float = ROUNDING_UNITS) -> None:
+    """Raise AssertionError unless two tensors agree to ``units`` rounding errors of their dtype, relative to the largest."""
+    tolerance = units * torch.finfo(actual.dtype).eps
+    scale = max(expected.detach().abs().max().item(), 1e-30)
+    error = (actual.detach() - expected.detach()).abs().max().item() / scale
+    require(error <= tolerance, f"{message}: relative difference {error:.2e}, allowed {tolerance:.2e}")
+
+
+def observed_order(sizes: Sequence[float], errors: Sequence[float]) -> float:
+    """Return the slope of ``log error`` over ``log size``, by least squares."""
+    x = torch.tensor(sizes, dtype=torch.float64).log()
+    y = torch.tensor(errors, dtype=torch.float64).log()
+    x = x - x.mean()
+    return (x @ y / (x @ x)).item()
+
+
+def require_order(observed: float, declared: float, what: str) -> None:
+    """Raise AssertionError unless an observed order is within 0.2 of the declared one."""
+    require(abs(observed - declared) <= 0.2, f"{what}: observed order {observed:.2f}, declared {declared:g}")
+
+
+def random_input(shape: Sequence[int], dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
+    """Return standard normal numbers that depend on ``seed`` alone."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def grids(ndims: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return odd, even and non-square grids for each number of axes in ``ndims``."""
+    by_ndim: dict[int, list[tuple[int, ...]]] = {1: [(8,), (9,)], 2: [(8, 8), (7, 10), (9, 5)]}
+    return [grid for ndim in ndims for grid in by_ndim[ndim]]
+
+
+def require_keeps_dtype_and_device(build: Callable[[torch.dtype], nn.Module], shape: Sequence[int]) -> None:
+    """Raise AssertionError unless a module's output has its input's dtype and device, the meta device included."""
+    for dtype in (torch.float32, torch.float64):
+        for device in ("cpu", "meta"):
+            output = build(dtype).to(device)(random_input(shape, dtype).to(device))
+            require(output.dtype == dtype, f"{dtype} input gives {output.dtype} output")
+            require(output.device.type == device, f"input on {device} gives output on {output.device}")
+
+
+def require_batch_independent(function: Callable[[Tensor], Tensor], shape: Sequence[int]) -> None:
+    """Raise AssertionError if a sample's output changes with the samples beside it."""
+    x = random_input(shape)
+    alone = function(x[:1])
+    if len(alone.shape) and function(x).shape[0] == 1:
+        return
+    others = torch.cat([x[:1], 100 * x[1:] + 1])
+    require_close(function(others)[:1], alone, "a sample's result depends on its batch")
+
+
+def require_copies(scheme: Any, output: Callable[[Any], Tensor]) -> None:
+    """Raise AssertionError unless deepcopy and pickle give a scheme with the same output."""
+    buffer = io.BytesIO()
+    pickle.dump(scheme, buffer)
+    buffer.seek(0)
+    expected = output(scheme)
+    for how, clone in (("deepcopy", copy.deepcopy(scheme)), ("pickle", pickle.load(buffer))):
+        require(torch.equal(output(clone), expected), f"a {how} gives another output")
+
+
+def require_gradcheck(function: Callable[..., Tensor], *inputs: Tensor) -> None:
+    """Raise AssertionError unless analytic and numerical gradients agree in float64."""
+    arguments = [each.detach().clone().requires_grad_() for each in inputs]
+    require(
+        torch.autograd.gradcheck(function, arguments, raise_exception=False), "gradients differ from numerical ones"
+    )
+
+
+def relative(value: float, reference: float) -> float:
+    """Return ``|value - reference| / |reference|``, infinite for a value that is not finite."""
+    return abs(value - reference) / abs(reference) if math.isfinite(value) else math.inf
+
+
+def growth(start: Tensor, end: Tensor) -> float:
+    """Return by what factor the largest value has grown, infinite where it is not finite."""
+    factor = (end.abs().max() / start.abs().max()).item()
+    return factor if math.isfinite(factor) else math.inf

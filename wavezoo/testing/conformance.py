@@ -1,0 +1,50 @@
+"""What every scheme of an axis must do, as checks that raise AssertionError.
+
+Use them on a scheme of your own with pytest::
+
+    @pytest.mark.parametrize("check", wavezoo.testing.checks(MyIntegrator))
+    def test_conformance(check):
+        check()
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from wavezoo.contracts import Scheme
+from wavezoo.errors import WavezooError
+from wavezoo.plugins import CONTRACTS
+from wavezoo.testing import damping, fields, integrators, laplacians
+
+Check = Callable[[], None]
+
+SUITES: dict[str, list[Callable[[Callable[..., Any]], None]]] = {
+    "laplacians": laplacians.CHECKS,
+    "integrators": integrators.CHECKS,
+    "fields": fields.CHECKS,
+    "damping": damping.CHECKS,
+}
+
+
+def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
+    """Return the conformance checks of ``scheme``, each a function without arguments that raises AssertionError.
+
+    Args:
+        scheme: a subclass of one of the contracts.
+        **options: options to build it with; without any, its defaults and all its ``variants`` are covered.
+
+    Raises:
+        WavezooError: if ``scheme`` is a subclass of no contract.
+    """
+    suite = next((SUITES[axis] for axis, contract in CONTRACTS.items() if issubclass(scheme, contract)), None)
+    if suite is None:
+        contracts = ", ".join(f"wavezoo.{contract.__name__}" for contract in CONTRACTS.values())
+        raise WavezooError(f"{scheme.__name__} is a subclass of none of {contracts}.")
+    found = []
+    for variant in [options] if options else [{}, *scheme.variants]:
+        for check in suite:
+            bound = functools.partial(check, functools.partial(scheme, **variant))
+            label = ",".join(f"{key}={value}" for key, value in variant.items())
+            bound.__name__ = f"{scheme.__name__}({label}).{check.__name__}"  # type: ignore[attr-defined]
+            found.append(bound)
+    return found

@@ -1,0 +1,173 @@
+"""What every damping scheme must do. ``build`` is called without arguments."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from wavezoo.contracts import Damping, WaveSystem
+from wavezoo.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.testing.assertions import (
+    growth,
+    random_input,
+    require,
+    require_batch_independent,
+    require_close,
+    require_copies,
+    require_gradcheck,
+    require_order,
+)
+from wavezoo.testing.integrators import convergence
+from wavezoo.testing.problems import rough_start
+
+Build = Callable[[], Damping]
+
+# Where a scheme has no limit on gamma dt, it is tried up to here.
+LARGE_GAMMA_DT = 50.0
+
+
+def energy_never_grows(build: Build) -> None:
+    """Without acceleration a damped step never speeds anything up; with it, random waves never gain."""
+    damping = build()
+    v = random_input((1, 1, 64))
+    limit = min(damping.gamma_dt_limit, LARGE_GAMMA_DT)
+    gamma = torch.linspace(0, limit, 64, dtype=torch.float64)
+    after = _step(damping, v, torch.zeros_like(v), gamma, 1.0)
+    require((after.abs() <= v.abs()).all(), "a kick without acceleration increases the speed")
+    for fraction in (0.01, 0.1, 0.5, 0.98):
+        factor = _growth(damping, 0.98 * damping.stability_factor, fraction * limit, 500)
+        require(factor <= 10, f"waves grow {factor:.1e} times at gamma dt = {fraction * limit:.3g}")
+
+
+def stability_factor_is_honest(build: Build) -> None:
+    """Below ``stability_factor`` times the limit of velocity Verlet, no gamma makes random waves grow."""
+    damping = build()
+    limit = min(damping.gamma_dt_limit, LARGE_GAMMA_DT)
+    for gamma_dt in torch.linspace(0.02, 0.98, 25).mul(limit).tolist():
+        factor = _growth(damping, 0.98 * damping.stability_factor, gamma_dt, 1000)
+        require(factor <= 1e3, f"unstable at gamma dt = {gamma_dt:.3g}: grows {factor:.1e} times")
+
+
+def unstable_beyond_its_gamma_limit(build: Build) -> None:
+    """Beyond a finite ``gamma_dt_limit`` waves do blow up: the limit is not too careful."""
+    damping = build()
+    if math.isinf(damping.gamma_dt_limit):
+        return
+    factor = _growth(damping, 0.1, 1.02 * damping.gamma_dt_limit, 2000)
+    require(
+        factor >= 1e6, f"declared unstable beyond gamma dt = {damping.gamma_dt_limit:g}, but grows only {factor:.1e}"
+    )
+
+
+def zero_damping_is_none(build: Build) -> None:
+    """With gamma = 0 both kicks are ``v + dt a``, and the rate is zero."""
+    damping = build()
+    v, a = random_input((2, 3, 8)), random_input((2, 3, 8), seed=1)
+    zero = torch.zeros(1, 3, 1, dtype=torch.float64)
+    expected = v + 0.3 * a
+    for kick in (damping.opening_kick, damping.closing_kick):
+        require_close(kick(v, a, 0.3, damping.decay(zero, 0.3)), expected, "damping of zero changes a kick", units=4)
+    require(not damping.rate(v, zero).any(), "damping of zero has a rate")
+
+
+def rate_is_minus_gamma_v(build: Build) -> None:
+    """Where it reads gamma, the rate is that of the equation, and a short kick follows it."""
+    damping = build()
+    if not damping.uses_gamma:
+        return
+    v, gamma = random_input((2, 3, 8)), random_input((1, 3, 8), seed=1).abs()
+    rate = damping.rate(v, gamma)
+    require_close(rate, -gamma * v, "the rate is not -gamma v", units=4)
+    dt = 1e-6
+    for kick in (damping.opening_kick, damping.closing_kick):
+        kicked = kick(v, torch.zeros_like(v), dt, damping.decay(gamma, dt))
+        require_close((kicked - v) / dt, rate, "a short kick does not follow the rate", units=1e11)
+
+
+def order(build: Build) -> None:
+    """Velocity Verlet with it converges to the matrix exponential with the lesser of both orders."""
+    damping = build()
+    require_order(convergence(VelocityVerlet(), damping), min(2, damping.order), "with velocity Verlet")
+
+
+def reversibility(build: Build) -> None:
+    """Where declared reversible, a closing kick of ``-dt`` undoes an opening one of ``dt``, and the reverse."""
+    damping = build()
+    if not damping.reversible:
+        return
+    v, a, gamma = random_input((2, 3, 8)), random_input((2, 3, 8), seed=1), random_input((1, 3, 8), seed=2).abs()
+    for there, back in (
+        (damping.opening_kick, damping.closing_kick),
+        (damping.closing_kick, damping.opening_kick),
+    ):
+        kicked = there(v, a, 0.3, damping.decay(gamma, 0.3))
+        require_close(
+            back(kicked, a, -0.3, damping.decay(gamma, -0.3)), v, "declared reversible, but does not lead back"
+        )
+
+
+def gradcheck(build: Build) -> None:
+    """The gradient is right, for velocity, acceleration and gamma."""
+    damping = build()
+
+    def step(v: Tensor, a: Tensor, gamma: Tensor) -> Tensor:
+        return _step(damping, v, a, gamma, 0.5) + damping.rate(v, gamma)
+
+    inputs = random_input((1, 2, 4)), random_input((1, 2, 4), seed=1), random_input((1, 2, 4), seed=2).abs()
+    require_gradcheck(step, *inputs)
+
+
+def dtype_and_device(build: Build) -> None:
+    """Dtype and device are those of the velocity, the meta device included."""
+    damping = build()
+    for dtype in (torch.float32, torch.float64):
+        for device in ("cpu", "meta"):
+            v = random_input((2, 3, 8), dtype).to(device)
+            for result in (_step(damping, v, v, v.abs(), 0.5), damping.rate(v, v.abs())):
+                require(result.dtype == dtype, f"a {dtype} velocity gives {result.dtype}")
+                require(result.device.type == device, f"a velocity on {device} gives one on {result.device}")
+
+
+def batch_independence(build: Build) -> None:
+    """A sample's result does not depend on its batch."""
+    damping = build()
+    require_batch_independent(lambda v: _step(damping, v, v, v.abs(), 0.5), (3, 2, 8))
+
+
+def copies(build: Build) -> None:
+    """Deepcopy and pickle keep it."""
+    v = random_input((2, 3, 8))
+    require_copies(build(), lambda damping: _step(damping, v, v, v.abs(), 0.5))
+
+
+def _step(damping: Damping, v: Tensor, a: Tensor, gamma: Tensor, dt: float) -> Tensor:
+    decay = damping.decay(gamma, dt / 2)
+    return damping.closing_kick(damping.opening_kick(v, a, dt / 2, decay), a, dt / 2, decay)
+
+
+def _growth(damping: Damping, fraction_of_limit: float, gamma_dt: float, steps: int) -> float:
+    """Return by what factor waves grow, at a fraction of the undamped stability limit of velocity Verlet."""
+    integrator, start = VelocityVerlet(), rough_start()
+    omega_dt = fraction_of_limit * integrator.stability_limit
+    speed_squared = torch.full_like(start.u, (omega_dt / start.omega_max) ** 2)
+    system = WaveSystem(start.system.laplacian, speed_squared, damping, torch.full_like(start.u, gamma_dt))
+    state = integrator.init(system, start.u, start.v * omega_dt / start.omega_max)
+    for _ in range(steps):
+        state = integrator.step(system, state, 1.0)
+    return growth(start.u, state.u)
+
+
+CHECKS = [
+    energy_never_grows,
+    stability_factor_is_honest,
+    unstable_beyond_its_gamma_limit,
+    zero_damping_is_none,
+    rate_is_minus_gamma_v,
+    order,
+    reversibility,
+    gradcheck,
+    dtype_and_device,
+    batch_independence,
+    copies,
+]

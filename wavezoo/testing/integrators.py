@@ -1,0 +1,200 @@
+"""What every integrator must do. ``build`` is called without arguments."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from wavezoo.contracts import Damping, Integrator, WaveState, WaveSystem
+from wavezoo.damping.exponential import ExponentialDamping
+from wavezoo.damping.none import NoDamping
+from wavezoo.testing.assertions import (
+    growth,
+    observed_order,
+    require,
+    require_batch_independent,
+    require_close,
+    require_copies,
+    require_gradcheck,
+    require_order,
+)
+from wavezoo.testing.problems import Problem, rough_start, varying_medium
+
+Build = Callable[[], Integrator]
+
+
+def order_without_damping(build: Build) -> None:
+    """Converges to the matrix exponential in a varying medium with the declared order."""
+    integrator = build()
+    require_order(convergence(integrator, NoDamping()), integrator.order, "without damping")
+
+
+def order_with_damping(build: Build) -> None:
+    """Damping lowers the order to no less than its own."""
+    integrator, damping = build(), ExponentialDamping()
+    expected = min(integrator.order, damping.order)
+    require_order(convergence(integrator, damping), expected, "with exponential damping")
+
+
+def energy_is_bounded(build: Build) -> None:
+    """Where declared symplectic, 2,000 undamped steps let the weighted energy swing but not drift."""
+    integrator = build()
+    if not integrator.symplectic:
+        return
+    problem = varying_medium(NoDamping())
+    dt = 0.5 * min(integrator.stability_limit, 4.0) / problem.omega_max
+    energies = torch.stack([problem.system.energy(state.u, state.v) for state in _run(integrator, problem, dt, 2000)])
+    swings = (energies / energies[0] - 1).abs()
+    early, late = swings[:500].max().item(), swings[-500:].max().item()
+    require(
+        late <= 1.5 * early + 1e-9, f"declared symplectic, but its energy error grows from {early:.2e} to {late:.2e}"
+    )
+
+
+def stable_just_below_its_limit(build: Build) -> None:
+    """At 0.98 of the declared limit on omega dt, 2,000 steps from random values stay bounded."""
+    limit = build().stability_limit
+    if limit == 0:
+        return
+    factor = _growth(build(), 50.0 if math.isinf(limit) else 0.98 * limit, 2000)
+    require(factor <= 1e3, f"declared stable to omega dt = {limit:g}, but grows {factor:.1e} times just below")
+
+
+def unstable_just_above_its_limit(build: Build) -> None:
+    """At 1.02 of the declared limit it does blow up: the limit is not too careful."""
+    limit = build().stability_limit
+    if math.isinf(limit):
+        return
+    factor = _growth(build(), 1.02 * limit if limit else 0.3, 2000)
+    require(
+        factor >= 1e6, f"declared unstable beyond omega dt = {limit:g}, but grows only {factor:.1e} times just above"
+    )
+
+
+def reversibility(build: Build) -> None:
+    """Where declared reversible, steps of ``-dt`` lead back to the start, damped or not."""
+    integrator = build()
+    if not integrator.reversible:
+        return
+    for damping in (NoDamping(), ExponentialDamping()):
+        problem = varying_medium(damping)
+        dt = 0.3 * min(integrator.stability_limit, 4.0) / problem.omega_max
+        *_, end = _run(integrator, problem, dt, 50)
+        back = integrator.init(problem.system, end.u, end.v)
+        for _ in range(50):
+            back = integrator.step(problem.system, back, -dt)
+        what = f"declared reversible, but does not lead back with {type(damping).__name__}"
+        require_close(back.u, problem.u, what, units=1e7)
+        require_close(back.v, problem.v, what, units=1e7)
+
+
+def counts_its_accelerations(build: Build) -> None:
+    """k steps evaluate the Laplacian as often as declared."""
+    integrator = build()
+    problem = varying_medium(NoDamping())
+    calls = 0
+
+    def counted(u: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return problem.system.laplacian(u)
+
+    system = WaveSystem(counted, problem.system.speed_squared, NoDamping(), problem.system.gamma)
+    list(_run(integrator, problem._replace(system=system), 0.1, 5))
+    declared = integrator.accelerations_to_start + 5 * integrator.accelerations_per_step
+    require(calls == declared, f"5 steps evaluate {calls} Laplacians, declared are {declared}")
+
+
+def gradcheck(build: Build) -> None:
+    """The gradient through two steps is right, for state, speed and damping."""
+    integrator, problem = build(), varying_medium(ExponentialDamping(), size=6)
+
+    def two_steps(u: Tensor, v: Tensor, speed_squared: Tensor, gamma: Tensor) -> Tensor:
+        system = WaveSystem(problem.system.laplacian, speed_squared, ExponentialDamping(), gamma)
+        *_, end = _run(integrator, Problem(system, u, v, 1.0, problem.solution), 0.2, 2)
+        return torch.cat([end.u, end.v])
+
+    require_gradcheck(two_steps, problem.u, problem.v, problem.system.speed_squared, problem.system.gamma)
+
+
+def dtype_and_device(build: Build) -> None:
+    """States keep the dtype and device of the start, the meta device included."""
+    integrator, problem = build(), varying_medium(ExponentialDamping())
+    for dtype in (torch.float32, torch.float64):
+        for device in ("cpu", "meta"):
+            u, v, c2, gamma = (
+                each.to(device, dtype)
+                for each in (problem.u, problem.v, problem.system.speed_squared, problem.system.gamma)
+            )
+            system = WaveSystem(lambda u: u.roll(1, -1) - 2 * u + u.roll(-1, -1), c2, ExponentialDamping(), gamma)
+            *_, end = _run(integrator, Problem(system, u, v, 1.0, problem.solution), 0.1, 2)
+            for part in (end.u, end.v):
+                require(part.dtype == dtype, f"a {dtype} start gives a {part.dtype} state")
+                require(part.device.type == device, f"a start on {device} gives a state on {part.device}")
+
+
+def batch_independence(build: Build) -> None:
+    """A sample's result does not depend on its batch."""
+    integrator, problem = build(), varying_medium(ExponentialDamping())
+
+    def run(u: Tensor) -> Tensor:
+        *_, end = _run(integrator, problem._replace(u=u, v=torch.zeros_like(u)), 0.1, 3)
+        return end.u
+
+    require_batch_independent(run, (3, 1, problem.u.shape[-1]))
+
+
+def copies(build: Build) -> None:
+    """Deepcopy and pickle keep it."""
+    problem = varying_medium(NoDamping())
+
+    def run(integrator: Integrator) -> Tensor:
+        *_, end = _run(integrator, problem, 0.1, 3)
+        return end.u
+
+    require_copies(build(), run)
+
+
+def convergence(integrator: Integrator, damping: Damping) -> float:
+    """Return the order with which ``integrator`` converges to a matrix exponential in a varying medium."""
+    problem, time = varying_medium(damping), 2.0
+    u_exact, v_exact = problem.solution(time)
+    counts, errors = (24, 32, 48, 64, 96), []
+    for count in counts:
+        *_, end = _run(integrator, problem, time / count, count)
+        errors.append(((end.u - u_exact).square().sum() + (end.v - v_exact).square().sum()).sqrt().item())
+    # An exact scheme has no order to fit; below this its errors are rounding.
+    if max(errors) <= 1e-11:
+        return math.inf
+    return observed_order([time / count for count in counts], errors)
+
+
+def _run(integrator: Integrator, problem: Problem, dt: float, steps: int) -> list[WaveState]:
+    state = integrator.init(problem.system, problem.u, problem.v)
+    states = [state]
+    for _ in range(steps):
+        state = integrator.step(problem.system, state, dt)
+        states.append(state)
+    return states
+
+
+def _growth(integrator: Integrator, omega_dt: float, steps: int) -> float:
+    problem = rough_start()
+    end = _run(integrator, problem, omega_dt / problem.omega_max, steps)[-1]
+    return growth(problem.u, end.u)
+
+
+CHECKS = [
+    order_without_damping,
+    order_with_damping,
+    energy_is_bounded,
+    stable_just_below_its_limit,
+    unstable_just_above_its_limit,
+    reversibility,
+    counts_its_accelerations,
+    gradcheck,
+    dtype_and_device,
+    batch_independence,
+    copies,
+]

@@ -1,0 +1,134 @@
+"""What every Laplacian must do. ``build`` is called as ``build(channels, ndim)``."""
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from wavezoo.contracts import Laplacian
+from wavezoo.testing.assertions import (
+    grids,
+    observed_order,
+    random_input,
+    relative,
+    require,
+    require_batch_independent,
+    require_close,
+    require_copies,
+    require_gradcheck,
+    require_keeps_dtype_and_device,
+    require_order,
+)
+from wavezoo.testing.problems import dense_matrix, eigenfunction
+
+Build = Callable[[int, int], Laplacian]
+
+# How far above the true value a bound on the spectral radius may lie.
+TIGHTNESS = 0.05
+
+
+def constants_map_to_zero(build: Build) -> None:
+    """A field without differences has no curvature, unless the boundary holds it at zero."""
+    for laplacian, grid in _on_grids(build):
+        if laplacian.boundary == "zero":
+            continue
+        ones = torch.ones(1, 2, *grid, dtype=torch.float64)
+        size = laplacian(ones).abs().max().item()
+        require(size <= 1e-12 * laplacian.spectral_radius(grid), f"a constant on {grid} maps to {size:.2e}")
+
+
+def self_adjoint_and_negative(build: Build) -> None:
+    """Where declared self-adjoint, its matrix is symmetric and has no positive eigenvalue."""
+    for laplacian, grid in _on_grids(build):
+        if not laplacian.self_adjoint:
+            continue
+        matrix = dense_matrix(laplacian, grid)
+        require_close(matrix, matrix.T, f"not self-adjoint on {grid}")
+        largest = torch.linalg.eigvalsh(matrix).max().item()
+        require(largest <= 1e-10, f"positive eigenvalue {largest:.2e} on {grid}")
+
+
+def order(build: Build) -> None:
+    """A wave that the boundary allows is mapped to its eigenvalue times itself, to the declared order."""
+    for ndim in build(1, 1).ndims:
+        sizes, errors = (16, 24, 32, 48), []
+        for size in sizes:
+            laplacian = build(1, ndim).double()
+            wave, eigenvalue = eigenfunction(laplacian.boundary, size, mode=2)
+            if ndim == 2:
+                wave, eigenvalue = wave[:, None] * wave, 2 * eigenvalue
+            result = laplacian(wave[None, None])[0, 0]
+            errors.append((result / eigenvalue - wave).abs().max().item())
+        if math.isinf(build(1, ndim).order):
+            require(max(errors) <= 1e-10, f"declared exact, but off by {max(errors):.2e} in {ndim}D")
+        else:
+            spacings = [1 / size for size in sizes]
+            require_order(observed_order(spacings, errors), build(1, ndim).order, f"in {ndim}D")
+
+
+def spectral_radius_is_true_and_tight(build: Build) -> None:
+    """`spectral_radius` is at least the largest absolute eigenvalue, and little more."""
+    for laplacian, grid in _on_grids(build):
+        true = torch.linalg.eigvals(dense_matrix(laplacian, grid)).abs().max().item()
+        bound = laplacian.spectral_radius(grid)
+        require(bound >= true * (1 - 1e-10), f"spectral_radius({grid}) = {bound:.6g} is below the true {true:.6g}")
+        require(
+            relative(bound, true) <= TIGHTNESS, f"spectral_radius({grid}) = {bound:.6g}, the true one is {true:.6g}"
+        )
+
+
+def any_layout(build: Build) -> None:
+    """Non-contiguous fields give what contiguous ones give, and stay unchanged."""
+    for laplacian, grid in _on_grids(build):
+        u = random_input((2, *grid, 2)).movedim(-1, 1)
+        before = u.clone()
+        require_close(laplacian(u), laplacian(u.contiguous()), f"depends on the memory layout on {grid}")
+        require(torch.equal(u, before), "changes its input")
+
+
+def gradcheck(build: Build) -> None:
+    """Its gradient is right, that of its own parameters included."""
+    for laplacian, grid in _on_grids(build):
+        parameters = dict(laplacian.named_parameters())
+
+        def apply(u: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+            given = dict(zip(parameters, values, strict=True))  # noqa: B023
+            return torch.func.functional_call(laplacian, given, (u,))  # noqa: B023
+
+        require_gradcheck(apply, random_input((1, 2, *grid)), *parameters.values())
+
+
+def dtype_and_device(build: Build) -> None:
+    """Dtype and device are those of the input."""
+    for laplacian, grid in _on_grids(build):
+        require_keeps_dtype_and_device(lambda dtype: build(2, laplacian.ndim).to(dtype), (2, 2, *grid))  # noqa: B023
+
+
+def batch_independence(build: Build) -> None:
+    """A sample's result does not depend on its batch."""
+    for laplacian, grid in _on_grids(build):
+        require_batch_independent(laplacian, (3, 2, *grid))
+
+
+def copies(build: Build) -> None:
+    """Deepcopy and pickle keep it."""
+    for laplacian, grid in _on_grids(build):
+        u = random_input((1, 2, *grid))
+        require_copies(laplacian, lambda clone: clone(u))  # noqa: B023
+
+
+def _on_grids(build: Build) -> list[tuple[Laplacian, tuple[int, ...]]]:
+    return [(build(2, len(grid)).double(), grid) for grid in grids(build(2, 1).ndims)]
+
+
+CHECKS = [
+    constants_map_to_zero,
+    self_adjoint_and_negative,
+    order,
+    spectral_radius_is_true_and_tight,
+    any_layout,
+    gradcheck,
+    dtype_and_device,
+    batch_independence,
+    copies,
+]

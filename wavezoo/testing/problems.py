@@ -1,0 +1,101 @@
+"""Wave problems with known solutions, in float64."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from wavezoo.contracts import Damping, Laplacian, WaveSystem
+from wavezoo.damping.none import NoDamping
+from wavezoo.laplacians.spectral import SpectralLaplacian
+
+
+class Problem(NamedTuple):
+    """A wave problem on a line: medium, initial state, and its exact solution.
+
+    Attributes:
+        system: the medium.
+        u: initial displacement, ``(1, 1, N)``.
+        v: initial velocity, likewise.
+        omega_max: the largest angular frequency without damping, in 1 / time.
+        solution: displacement and velocity at a time.
+    """
+
+    system: WaveSystem
+    u: Tensor
+    v: Tensor
+    omega_max: float
+    solution: Callable[[float], tuple[Tensor, Tensor]]
+
+
+def varying_medium(damping: Damping, size: int = 24, strength: float = 1.0) -> Problem:
+    """Smooth waves in a medium whose speed and damping vary in space, solved by a dense matrix exponential.
+
+    Args:
+        damping: the damping scheme under test.
+        size: number of cells N.
+        strength: factor on the damping ``gamma(x) = 0.5 + 0.3 cos x``.
+    """
+    x = _positions(size)
+    c = 0.6 + 0.3 * torch.sin(x) + 0.05 * torch.cos(3 * x)
+    gamma = strength * (0.5 + 0.3 * torch.cos(x)) if damping.uses_gamma else torch.zeros_like(x)
+    u = torch.exp(torch.sin(x)) - 1
+    v = 0.3 * torch.cos(2 * x)
+    return _problem(SpectralLaplacian(1, 1), damping, c, gamma, u, v)
+
+
+def rough_start(size: int = 24, seed: int = 0) -> Problem:
+    """Every mode of an undamped medium of unit speed, excited at random."""
+    generator = torch.Generator().manual_seed(seed)
+    u, v = torch.randn(2, size, generator=generator, dtype=torch.float64)
+    one, zero = torch.ones(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
+    # Without the mean, which an undamped medium lets drift away for ever.
+    return _problem(SpectralLaplacian(1, 1), NoDamping(), one, zero, u - u.mean(), v - v.mean())
+
+
+def eigenfunction(boundary: str, size: int, mode: int) -> tuple[Tensor, float]:
+    """Return a wave ``(N,)`` that fits the boundary, and its exact eigenvalue under the second derivative.
+
+    Raises:
+        KeyError: if ``boundary`` is none of ``"periodic"``, ``"reflecting"`` (a wall half a cell beyond the last point)
+            and ``"zero"`` (zero one cell beyond it).
+    """
+    i = torch.arange(size, dtype=torch.float64)
+    k = {"periodic": 2 * math.pi / size, "reflecting": math.pi / size, "zero": math.pi / (size + 1)}[boundary] * mode
+    wave = {
+        "periodic": lambda: torch.sin(k * i + 0.3),
+        "reflecting": lambda: torch.cos(k * (i + 0.5)),
+        "zero": lambda: torch.sin(k * (i + 1)),
+    }[boundary]()
+    return wave, -(k**2)
+
+
+def dense_matrix(laplacian: Laplacian, grid: tuple[int, ...]) -> Tensor:
+    """Return the matrix of the first channel's Laplacian on ``grid``, ``(P, P)`` for P grid points."""
+    points = math.prod(grid)
+    basis = torch.eye(points, dtype=torch.float64).view(points, 1, *grid).expand(-1, laplacian.channels, *grid)
+    return laplacian(basis)[:, 0].reshape(points, points).T
+
+
+def _positions(size: int) -> Tensor:
+    return torch.arange(size, dtype=torch.float64) * (2 * math.pi / size)
+
+
+def _problem(laplacian: Laplacian, damping: Damping, c: Tensor, gamma: Tensor, u: Tensor, v: Tensor) -> Problem:
+    size = len(u)
+    u3, v3 = u.view(1, 1, -1), v.view(1, 1, -1)
+    system = WaveSystem(laplacian.bind(u3), c.square().view(1, 1, -1), damping, gamma.view(1, 1, -1))
+    stiffness = c.square()[:, None] * dense_matrix(laplacian, (size,))
+    omega_max = math.sqrt(-torch.linalg.eigvals(stiffness).real.min().item())
+    identity = torch.eye(size, dtype=torch.float64)
+    generator = torch.cat(
+        [torch.cat([torch.zeros_like(identity), identity], 1), torch.cat([stiffness, -torch.diag(gamma)], 1)]
+    )
+
+    def solution(time: float) -> tuple[Tensor, Tensor]:
+        state = torch.linalg.matrix_exp(generator * time) @ torch.cat([u, v])
+        return state[:size].view(1, 1, -1), state[size:].view(1, 1, -1)
+
+    return Problem(system, u3, v3, omega_max, solution)
