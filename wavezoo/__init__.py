@@ -1,4 +1,4 @@
-"""Wave-equation layers for PyTorch: a differentiable wave operator, its swappable schemes, and backbones built of it."""
+"""Wave-equation layers for PyTorch: a differentiable wave operator, its swappable schemes, and backbones."""
 
 from importlib.metadata import version
 

@@ -98,7 +98,7 @@ class Registry:
         for name in names:
             if name not in loaded:
                 raise PluginError(
-                    f"The plugin {name!r} is required and not loaded (loaded: {', '.join(nearest_first(name, loaded))}). "
+                    f"Plugin {name!r} is required and not loaded (loaded: {', '.join(nearest_first(name, loaded))}). "
                     f"Install it (pip install {name}), or name its file with --plugin."
                 )
 
@@ -195,11 +195,9 @@ def register(plugin: object) -> None:
     Raises:
         PluginError: naming the plugin, if it cannot be registered; nothing of it is registered then.
     """
-    name = plugin.__name__ if inspect.ismodule(plugin) else type(plugin).__name__
+    name = plugin.__name__ if inspect.ismodule(plugin) or inspect.isclass(plugin) else type(plugin).__name__
     if inspect.isclass(plugin):
-        raise PluginError(
-            f"Plugin {plugin.__name__!r} is a class. Give an instance, wavezoo.register({plugin.__name__}()), or a module."
-        )
+        raise PluginError(f"Plugin {name!r} is a class. Give an instance, wavezoo.register({name}()), or a module.")
     registry.replace(plugin, name, "wavezoo.register")
 
 
@@ -276,7 +274,8 @@ def _explain(error: Exception, plugin: object, name: str, source: str) -> str:
     for attribute in dir(plugin):
         marked = hasattr(getattr(plugin, attribute, None), f"{hookspecs.PROJECT}_impl")
         if marked and attribute not in known:
-            return f"{where} implements the unknown hook {attribute!r}. Hooks: {', '.join(nearest_first(attribute, known))}."
+            hooks = ", ".join(nearest_first(attribute, known))
+            return f"{where} implements the unknown hook {attribute!r}. Hooks: {hooks}."
     return f"{where} cannot be registered: {error}"
 
 

@@ -7,7 +7,7 @@ README says where they differ.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from timm.layers import LayerNorm2d, NormMlpClassifierHead, calculate_drop_path_rates, trunc_normal_
@@ -127,7 +127,7 @@ class WavePDE(nn.Module):
         if img_size is not None:
             self._check_size(*((img_size, img_size) if isinstance(img_size, int) else img_size))
 
-        rates = calculate_drop_path_rates(drop_path_rate, list(depths), stagewise=True)
+        rates: Any = calculate_drop_path_rates(drop_path_rate, list(depths), stagewise=True)
         with torch.device(device) if device is not None else nullcontext():
             self.stem = nn.Sequential(nn.Conv2d(in_chans, dims[0], patch_size, patch_size), LayerNorm2d(dims[0]))
             stages = []
@@ -173,17 +173,13 @@ class WavePDE(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Recompute each block in the backward pass instead of keeping its activations."""
         for stage in self.stages:
-            stage.grad_checkpointing = enable
+            cast(WaveStage, stage).grad_checkpointing = enable
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Return timm's patterns for the parameter groups of layer-wise learning-rate decay."""
-        blocks = (
-            r"^stages\.(\d+)"
-            if coarse
-            else [(r"^stages\.(\d+)\.downsample", (0,)), (r"^stages\.(\d+)\.blocks\.(\d+)", None)]
-        )
-        return {"stem": r"^stem", "blocks": blocks}
+        each_block = [(r"^stages\.(\d+)\.downsample", (0,)), (r"^stages\.(\d+)\.blocks\.(\d+)", None)]
+        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else each_block}
 
     @torch.jit.ignore
     def no_weight_decay(self) -> set[str]:
@@ -204,11 +200,10 @@ class WavePDE(nn.Module):
             )
 
     def _init_weights(self) -> None:
-        physical = {
-            id(part) for module in self.modules() if isinstance(module, WaveOperator) for part in module.modules()
-        }
+        operators = [module for module in self.modules() if isinstance(module, WaveOperator)]
+        of_operators = {id(part) for operator in operators for part in operator.modules()}
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)) and id(module) not in physical:
+            if isinstance(module, (nn.Conv2d, nn.Linear)) and id(module) not in of_operators:
                 trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)

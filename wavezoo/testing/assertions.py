@@ -21,7 +21,7 @@ def require(condition: bool | Tensor, message: str) -> None:
 
 
 def require_close(actual: Tensor, expected: Tensor, message: str, units: float = ROUNDING_UNITS) -> None:
-    """Raise AssertionError unless two tensors agree to ``units`` rounding errors of their dtype, relative to the largest."""
+    """Raise AssertionError unless two tensors agree to ``units`` rounding errors of their dtype."""
     tolerance = units * torch.finfo(actual.dtype).eps
     scale = max(expected.detach().abs().max().item(), 1e-30)
     error = (actual.detach() - expected.detach()).abs().max().item() / scale

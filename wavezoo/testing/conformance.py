@@ -8,7 +8,7 @@ Use them on a scheme of your own with pytest::
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wavezoo.contracts import Scheme
@@ -18,7 +18,7 @@ from wavezoo.testing import damping, fields, integrators, laplacians
 
 Check = Callable[[], None]
 
-SUITES: dict[str, list[Callable[[Callable[..., Any]], None]]] = {
+SUITES: Mapping[str, Sequence[Callable[..., None]]] = {
     "laplacians": laplacians.CHECKS,
     "integrators": integrators.CHECKS,
     "fields": fields.CHECKS,
@@ -40,7 +40,7 @@ def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
     if suite is None:
         contracts = ", ".join(f"wavezoo.{contract.__name__}" for contract in CONTRACTS.values())
         raise WavezooError(f"{scheme.__name__} is a subclass of none of {contracts}.")
-    found = []
+    found: list[Check] = []
     for variant in [options] if options else [{}, *scheme.variants]:
         for check in suite:
             bound = functools.partial(check, functools.partial(scheme, **variant))

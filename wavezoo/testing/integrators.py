@@ -90,7 +90,7 @@ def reversibility(build: Build) -> None:
 
 
 def counts_its_accelerations(build: Build) -> None:
-    """k steps evaluate the Laplacian as often as declared."""
+    """A run evaluates the Laplacian as often as declared."""
     integrator = build()
     problem = varying_medium(NoDamping())
     calls = 0
