@@ -84,9 +84,14 @@ class Registry:
             raise not_allowed(axis.removesuffix("s"), name, schemes, hint)
         return schemes[name]
 
-    def owner(self, axis: str, name: str) -> Plugin | None:
-        """Return the plugin that brought the scheme called ``name``, or None if there is none."""
-        return next((plugin for plugin in self.plugins() if name in plugin.schemes[axis]), None)
+    def owner(self, axis: str, name: str) -> Plugin:
+        """Return the plugin that brought the scheme called ``name``.
+
+        Raises:
+            WavezooError: if there is none.
+        """
+        self.scheme(axis, name)
+        return next(plugin for plugin in self.plugins() if name in plugin.schemes[axis])
 
     def require(self, names: Iterable[str]) -> None:
         """Check that plugins are loaded, without loading any.

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
-from timm.layers import LayerNorm2d, NormMlpClassifierHead, calculate_drop_path_rates, trunc_normal_
+from timm.layers import LayerNorm2d, NormMlpClassifierHead, calculate_drop_path_rates
 from timm.models import build_model_with_cfg, checkpoint_seq, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
@@ -32,7 +32,9 @@ class WaveStage(nn.Module):
         super().__init__()
         self.downsample: nn.Module = nn.Identity()
         if stride > 1 or in_dim != dim:
-            self.downsample = nn.Sequential(LayerNorm2d(in_dim), nn.Conv2d(in_dim, dim, stride, stride))
+            self.downsample = nn.Sequential(
+                LayerNorm2d(in_dim), nn.Conv2d(in_dim, dim, 2 * stride - 1, stride, padding=stride - 1)
+            )
         self.blocks = nn.Sequential(*[WaveBlock(dim, 2, drop_path=rate, **block) for rate in drop_paths])
         self.grad_checkpointing = False
 
@@ -129,7 +131,9 @@ class WavePDE(nn.Module):
 
         rates: Any = calculate_drop_path_rates(drop_path_rate, list(depths), stagewise=True)
         with torch.device(device) if device is not None else nullcontext():
-            self.stem = nn.Sequential(nn.Conv2d(in_chans, dims[0], patch_size, patch_size), LayerNorm2d(dims[0]))
+            # Overlapping windows: odd sizes lose no edge, and one-pixel patches still see their neighbours.
+            kernel = max(2 * patch_size - 1, 3)
+            self.stem = nn.Conv2d(in_chans, dims[0], kernel, patch_size, padding=kernel // 2)
             stages = []
             reduction = patch_size
             for index, (dim, stride) in enumerate(zip(dims, strides, strict=True)):
@@ -140,7 +144,6 @@ class WavePDE(nn.Module):
                 self.feature_info.append({"num_chs": dim, "reduction": reduction, "module": f"stages.{index}"})
             self.stages = nn.Sequential(*stages)
             self.head = NormMlpClassifierHead(dims[-1], num_classes, pool_type=global_pool, drop_rate=drop_rate)
-            self._init_weights()
         self.to(dtype=dtype)
 
     def forward_features(self, x: Tensor) -> Tensor:
@@ -199,15 +202,6 @@ class WavePDE(nn.Module):
                 "Give larger images, a smaller patch_size, or a wavepde_iso model."
             )
 
-    def _init_weights(self) -> None:
-        operators = [module for module in self.modules() if isinstance(module, WaveOperator)]
-        of_operators = {id(part) for operator in operators for part in operator.modules()}
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)) and id(module) not in of_operators:
-                trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-
 
 def _check_architecture(
     depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], patch_size: int, preset: str, global_pool: str
@@ -247,7 +241,7 @@ def _default_cfg(variant: str) -> dict[str, Any]:
         "mean": IMAGENET_MEAN,
         "std": IMAGENET_STD,
         "num_classes": 1000,
-        "first_conv": "stem.0",
+        "first_conv": "stem",
         "classifier": "head.fc",
         "license": "apache-2.0",
     }

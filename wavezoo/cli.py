@@ -1,0 +1,156 @@
+"""The command line: parses arguments and calls the stages in order."""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from wavezoo import plugins
+from wavezoo.describe import describe as describe_name
+from wavezoo.describe import list_names
+from wavezoo.errors import PluginWarning, WavezooError, not_allowed
+from wavezoo.plugins import AXES, registry
+from wavezoo.recipe import find_recipe, load_recipe
+from wavezoo.testing import checks
+from wavezoo.train import evaluate as evaluate_run
+from wavezoo.train import train as train_recipe
+
+app = typer.Typer(
+    help="Wave-equation layers for PyTorch: train recipes, list and check schemes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False, soft_wrap=True)
+
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", help="Load a plugin from a Python file or a module; may be repeated."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends in one message and exit code 2."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        try:
+            app()
+        except WavezooError as error:
+            print(f"wavezoo: {error}", file=sys.stderr)
+            sys.exit(2)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name (wavezoo list recipes) or the path of a .yaml file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Replace a value: --set optimizer.lr=1e-3; may be repeated.")
+    ] = None,
+    plugin: Plugins = None,
+    epochs: Annotated[int | None, typer.Option(help="Train for this many epochs.")] = None,
+    limit_samples: Annotated[int | None, typer.Option(help="Use this many images of each split at most.")] = None,
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME-TIME by default.")] = None,
+) -> None:
+    """Train a recipe and leave a run folder."""
+    named = _load_plugins(plugin)
+    changes = list(overrides or [])
+    changes += [f"epochs={epochs}"] * (epochs is not None)
+    changes += [f"data.limit_samples={limit_samples}"] * (limit_samples is not None)
+    checked = load_recipe(find_recipe(recipe), changes)
+    # So that the run folder tells which plugins it needs.
+    checked = checked.model_copy(update={"plugins": tuple(dict.fromkeys((*checked.plugins, *named)))})
+    out = out or Path("runs") / f"{checked.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    summary = train_recipe(checked, out, device, console)
+    console.print(
+        f"accuracy {summary['accuracy']:.2%} (best {summary['best_accuracy']:.2%}, epoch {summary['best_epoch']}) "
+        f"in {summary['seconds']:.0f} s; run folder {out}"
+    )
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    weights: Annotated[str, typer.Option(help="last or best.")] = "last",
+    plugin: Plugins = None,
+    device: Device = "auto",
+    data_path: Annotated[str | None, typer.Option(help="A local copy of the data in place of the recipe's.")] = None,
+) -> None:
+    """Print the test accuracy of a run's saved weights."""
+    _load_plugins(plugin)
+    console.print(f"accuracy {evaluate_run(run, weights, device, data_path):.2%} ({weights} weights of {run})")
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(AXES)}, models, recipes or datasets.")],
+    plugin: Plugins = None,
+) -> None:
+    """List what there is of a kind, a line each."""
+    _load_plugins(plugin)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, summary in list_names(kind):
+        table.add_row(name, summary)
+    console.print(table)
+
+
+@app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="A scheme, model, recipe or data set.")], plugin: Plugins = None
+) -> None:
+    """Show what a scheme, model, recipe or data set is: equation, facts, options and defaults."""
+    _load_plugins(plugin)
+    console.print(describe_name(name), markup=False)
+
+
+@app.command(name="plugins")
+def plugins_(plugin: Plugins = None) -> None:
+    """List the loaded plugins, where each comes from and what it brings; then those left out, and why."""
+    _load_plugins(plugin)
+    table = Table(box=None, pad_edge=False)
+    for column in ("plugin", "from", "brings"):
+        table.add_column(column)
+    for loaded in registry.plugins():
+        brings = [f"{axis}: {', '.join(schemes)}" for axis, schemes in loaded.schemes.items() if schemes]
+        table.add_row(loaded.name, loaded.source, "; ".join(brings))
+    console.print(table)
+    for error in registry.left_out():
+        console.print(f"left out: {error}", markup=False)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A scheme.")],
+    plugin: Plugins = None,
+) -> None:
+    """Run the conformance suite on a scheme: measure what it declares."""
+    _load_plugins(plugin)
+    schemes = [registry.scheme(axis, name) for axis in AXES if name in registry.schemes(axis)]
+    if not schemes:
+        raise not_allowed("scheme", name, [known for axis in AXES for known in registry.schemes(axis)])
+    failures = 0
+    for scheme in schemes:
+        for each in checks(scheme):
+            label = each.__name__
+            try:
+                each()
+            except AssertionError as error:
+                failures += 1
+                console.print(f"FAILED  {label}: {error}", markup=False)
+            else:
+                console.print(f"passed  {label}", markup=False)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _load_plugins(references: list[str] | None) -> list[str]:
+    names = [plugins.load(reference).name for reference in references or []]
+    for error in registry.left_out():
+        print(f"wavezoo: warning: left out: {error}", file=sys.stderr)
+    return names

@@ -1,0 +1,99 @@
+"""What there is, by name, and what each thing is, in words: read from the docstrings and facts themselves."""
+
+import inspect
+from typing import Any, cast
+
+import timm
+
+from wavezoo.build import scheme_options
+from wavezoo.contracts import Scheme
+from wavezoo.data import DATASETS
+from wavezoo.errors import not_allowed
+from wavezoo.models.wavepde import WavePDE
+from wavezoo.plugins import AXES, CONTRACTS, registry
+from wavezoo.recipe import find_recipe, load_recipe, recipe_names
+
+KINDS = (*AXES, "models", "recipes", "datasets")
+
+
+def list_names(kind: str) -> list[tuple[str, str]]:
+    """Return the names of a kind, each with its first line.
+
+    Raises:
+        WavezooError: if there is no such kind.
+    """
+    if kind == "models":
+        return [(name, _first_line(timm.model_entrypoint(name).__doc__)) for name in timm.list_models("wavepde*")]
+    if kind == "recipes":
+        return [(name, load_recipe(find_recipe(name)).description) for name in recipe_names()]
+    if kind == "datasets":
+        return [(name, _first_line(dataset.description)) for name, dataset in DATASETS.items()]
+    if kind not in AXES:
+        raise not_allowed("kind", kind, KINDS)
+    return [(name, _first_line(scheme.__doc__)) for name, scheme in registry.schemes(kind).items()]
+
+
+def describe(name: str) -> str:
+    """Return what the scheme, model, recipe or data set called ``name`` is; all of them, if there are several.
+
+    Raises:
+        WavezooError: if there is none.
+    """
+    texts = [_describe_scheme(axis, name) for axis in AXES if name in registry.schemes(axis)]
+    if timm.is_model(name) and name in dict(list_names("models")):
+        texts.append(_describe_model(name))
+    if name in recipe_names():
+        path = find_recipe(name)
+        texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
+    if name in DATASETS:
+        dataset = DATASETS[name]
+        facts = {
+            "classes": ", ".join(dataset.classes),
+            "image": f"{dataset.size} x {dataset.size}, {dataset.channels} channel(s)",
+            "mean": dataset.mean,
+            "std": dataset.std,
+        }
+        texts.append(f"data set {name}\n\n{dataset.description}\n\n{_table(facts)}")
+    if not texts:
+        raise not_allowed("name", name, [known for kind in KINDS for known, _ in list_names(kind)])
+    return "\n\n\n".join(texts)
+
+
+def _describe_scheme(axis: str, name: str) -> str:
+    scheme, owner = registry.scheme(axis, name), registry.owner(axis, name)
+    facts = {fact: getattr(scheme, fact) for fact in inspect.get_annotations(CONTRACTS[axis])}
+    return (
+        f"{axis.removesuffix('s')} {name}, from {owner.name} ({owner.source})\n\n{inspect.getdoc(scheme)}\n\n"
+        f"Facts:\n{_table(facts)}\n\nOptions:\n{_table(_options(scheme)) or '  none'}"
+    )
+
+
+def _describe_model(name: str) -> str:
+    entry_point = timm.model_entrypoint(name)
+    model = cast(WavePDE, timm.create_model(name, device="meta"))
+    config: Any = model.pretrained_cfg
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    options = {
+        each.name: each.default for each in inspect.signature(type(model)).parameters.values() if each.name != "self"
+    }
+    return (
+        f"model {name}\n\n{inspect.getdoc(entry_point)}\n\n{inspect.getdoc(type(model))}\n\n"
+        f"Facts:\n{_table({'parameters': f'{parameters:,}', 'input': config['input_size']})}\n\n"
+        f"Options of the class and their defaults:\n{_table(options)}"
+    )
+
+
+def _options(scheme: type[Scheme]) -> dict[str, Any]:
+    empty = inspect.Parameter.empty
+    return {
+        name: "given by the preset" if default is empty else default for name, default in scheme_options(scheme).items()
+    }
+
+
+def _table(rows: dict[str, Any]) -> str:
+    width = max((len(name) for name in rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows.items())
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]

@@ -1,0 +1,48 @@
+"""Finds the wave layer that went wrong when training did."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from wavezoo.operator import WaveOperator
+
+
+def explain_divergence(model: nn.Module, images: Tensor) -> str:
+    """Say which wave layer makes ``model`` diverge on ``images``, ``(B, C, H, W)``, and what to change."""
+    broken = next((name for name, value in model.named_parameters() if not value.isfinite().all()), None)
+    if broken is not None:
+        return f"The parameter {broken} is not finite. Lower optimizer.lr, or set optimizer.clip_grad."
+    with _recorded_inputs(model) as inputs, torch.no_grad():
+        model(images)
+    for name, operator, x in inputs:
+        if not x.isfinite().all():
+            return f"The input of the wave layer {name} is not finite. Lower optimizer.lr, or set optimizer.clip_grad."
+        run = operator.simulate(x)
+        courant, limit = run.courant.max().item(), run.courant_limit
+        gain = (run.energy[-1] / run.energy[0].clamp(min=1e-30)).max().item()
+        if courant > limit or not run.energy.isfinite().all():
+            return (
+                f"In the wave layer {name} the Courant number c dt reaches {courant:.3g} cells per step, the limit of "
+                f"{type(operator.integrator).__name__} here is {limit:.3g}, and the energy grows {gain:.3g} times. Set "
+                "model.options.courant_guard=limit, or lower optimizer.lr or model.options.dt."
+            )
+    largest = max(inputs, key=lambda entry: entry[2].abs().max().item(), default=None)
+    where = f"; the largest input of a wave layer is {largest[2].abs().max():.3g}, at {largest[0]}" if largest else ""
+    return f"Every wave layer is below its stability limit{where}. Lower optimizer.lr, or set optimizer.clip_grad."
+
+
+@contextmanager
+def _recorded_inputs(model: nn.Module) -> Iterator[list[tuple[str, WaveOperator, Tensor]]]:
+    inputs: list[tuple[str, WaveOperator, Tensor]] = []
+    handles = [
+        module.register_forward_pre_hook(lambda module, args, name=name: inputs.append((name, module, args[0])))
+        for name, module in model.named_modules()
+        if isinstance(module, WaveOperator)
+    ]
+    try:
+        yield inputs
+    finally:
+        for handle in handles:
+            handle.remove()
