@@ -5,8 +5,10 @@ A scheme is given by its name, ``"pefrl"``, or as a mapping with its options, ``
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField, Scheme
 from wavezoo.errors import WavezooError, not_allowed
@@ -45,6 +47,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping")
+
+
 def create_operator(channels: int, ndim: int, preset: str = "default", **choices: Any) -> WaveOperator:
     """Build a `WaveOperator` from names.
 
@@ -61,11 +66,10 @@ def create_operator(channels: int, ndim: int, preset: str = "default", **choices
     """
     if preset not in PRESETS:
         raise not_allowed("preset", preset, PRESETS)
-    settings = dict(PRESETS[preset])
-    for choice, value in choices.items():
-        if choice not in settings:
-            raise not_allowed("option of the wave operator", choice, settings)
-        settings[choice] = value
+    options = {name: value for name, value in choices.items() if name not in SCHEME_CHOICES}
+    known = [name for name in PRESETS[preset] if name not in SCHEME_CHOICES]
+    check_options("option of the wave operator", options, WaveOperator, known)
+    settings = {**PRESETS[preset], **choices}
     damping = cast(Damping, build_scheme("damping", settings.pop("damping")))
     damping_field = settings.pop("damping_field")
     if not damping.uses_gamma and "damping_field" not in choices:
@@ -91,11 +95,35 @@ def build_scheme(axis: str, spec: SchemeSpec, *arguments: Any) -> Scheme:
     """
     name, options = split_spec(axis, spec)
     scheme = registry.scheme(axis, name)
-    known = scheme_options(scheme)
-    for option in options:
-        if option not in known:
-            raise not_allowed(f"option of the {axis.removesuffix('s')} {name!r}", option, known)
+    check_options(f"option of the {axis.removesuffix('s')} {name}", options, scheme, scheme_options(scheme))
     return scheme(*arguments, **options)
+
+
+def check_options(what: str, options: Mapping[str, Any], target: Callable[..., Any], known: Iterable[str]) -> None:
+    """Check keyword arguments for ``target`` against its signature before they are used.
+
+    Args:
+        what: what the options are options of, in words.
+        options: the keyword arguments.
+        target: the class or function that they are for.
+        known: the names that may be given.
+
+    Raises:
+        WavezooError: naming the first option that is unknown or of the wrong type.
+    """
+    parameters = inspect.signature(target, eval_str=True).parameters
+    known = list(known)
+    for option, value in options.items():
+        if option not in known:
+            raise not_allowed(what, option, known)
+        annotation = parameters[option].annotation
+        if annotation is inspect.Parameter.empty:
+            continue
+        try:
+            TypeAdapter(annotation, config={"arbitrary_types_allowed": True}).validate_python(value, strict=True)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise WavezooError(f"{what} {option} is {value!r}: {reason[0].lower()}{reason[1:]}.") from None
 
 
 def scheme_options(scheme: type[Scheme]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from wavezoo import plugins
 from wavezoo.describe import describe as describe_name
@@ -94,10 +94,7 @@ def list_(
 ) -> None:
     """List what there is of a kind, a line each."""
     _load_plugins(plugin)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, summary in list_names(kind):
-        table.add_row(name, summary)
-    console.print(table)
+    _print_columns(list_names(kind))
 
 
 @app.command()
@@ -113,13 +110,11 @@ def describe(
 def plugins_(plugin: Plugins = None) -> None:
     """List the loaded plugins, where each comes from and what it brings; then those left out, and why."""
     _load_plugins(plugin)
-    table = Table(box=None, pad_edge=False)
-    for column in ("plugin", "from", "brings"):
-        table.add_column(column)
+    rows = [("plugin", "from", "brings")]
     for loaded in registry.plugins():
         brings = [f"{axis}: {', '.join(schemes)}" for axis, schemes in loaded.schemes.items() if schemes]
-        table.add_row(loaded.name, loaded.source, "; ".join(brings))
-    console.print(table)
+        rows.append((loaded.name, loaded.source, "; ".join(brings)))
+    _print_columns(rows)
     for error in registry.left_out():
         console.print(f"left out: {error}", markup=False)
 
@@ -147,6 +142,13 @@ def check(
                 console.print(f"passed  {label}", markup=False)
     if failures:
         raise typer.Exit(1)
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print(line.rstrip(), markup=False)
 
 
 def _load_plugins(references: list[str] | None) -> list[str]:

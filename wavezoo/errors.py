@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+MOST_CHOICES = 12
+
 
 class WavezooError(ValueError):
     """Something the user gave cannot work; the message says what, what is allowed and what to do."""
@@ -33,8 +35,9 @@ def not_allowed(what: str, value: object, allowed: Iterable[object], next_step: 
         next_step: a sentence that says how to get on.
     """
     choices = nearest_first(value, allowed)
-    message = f"{what} {value!r} is not one of: {', '.join(choices) or '(none)'}."
-    return WavezooError(f"{message} {next_step}".rstrip())
+    shown = ", ".join(choices[:MOST_CHOICES]) or "nothing"
+    more = f" and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
+    return WavezooError(f"{what} is {value!r}; allowed, nearest first: {shown}{more}. {next_step}".rstrip())
 
 
 def require_positive(what: str, value: float) -> None:

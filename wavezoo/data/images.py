@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict, load_dataset
+from datasets import Dataset, DatasetDict, Image, load_dataset
 from datasets.exceptions import DatasetsError
 from datasets.utils import disable_progress_bars, enable_progress_bars, is_progress_bar_enabled
 from datasets.utils import logging as datasets_logging
@@ -130,7 +130,8 @@ def _decode(
             raise ValueError(f"the split {name!r} has no column {column!r}, only {', '.join(split.column_names)}.")
     if limit_samples is not None:
         split = split.select(range(min(limit_samples, len(split))))
-    images = np.stack([np.asarray(image.convert(mode)) for image in split[image_column]])
+    pictures = split.cast_column(image_column, Image())[image_column]
+    images = np.stack([np.asarray(picture.convert(mode)) for picture in pictures])
     return ImageSplit(images.reshape(*images.shape[:3], -1), np.asarray(split[label_column], dtype=np.int64))
 
 

@@ -26,7 +26,7 @@ class PointwiseField(ParameterField):
     def __init__(self, channels: int, ndim: int, *, initial: float) -> None:
         super().__init__(channels, ndim, initial=initial)
         self.conv = conv(ndim)(channels, channels, 1)
-        nn.init.trunc_normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
+        nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
         self.conv.bias = nn.Parameter(torch.full((channels,), inverse_softplus(initial)))
 
     def forward(self, x: Tensor) -> Tensor:

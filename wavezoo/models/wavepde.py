@@ -15,7 +15,7 @@ from timm.models import build_model_with_cfg, checkpoint_seq, generate_default_c
 from torch import Tensor, nn
 
 from wavezoo.build import PRESETS, SchemeSpec
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.errors import WavezooError, not_allowed, require_positive
 from wavezoo.models.block import WaveBlock
 from wavezoo.operator import WaveOperator
 
@@ -118,6 +118,10 @@ class WavePDE(nn.Module):
         }
         operator = {"preset": preset} | {name: value for name, value in choices.items() if value is not None}
         _check_architecture(depths, dims, strides, patch_size, preset, global_pool)
+        require_positive("mlp_ratio", mlp_ratio)
+        for what, rate in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
+            if not 0 <= rate < 1:
+                raise WavezooError(f"{what} is {rate!r}; give a rate from 0 to less than 1.")
         self.num_classes = num_classes
         self.in_chans = in_chans
         self.num_features = self.head_hidden_size = dims[-1]

@@ -1,5 +1,6 @@
 """Finds the wave layer that went wrong when training did."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,11 +22,12 @@ def explain_divergence(model: nn.Module, images: Tensor) -> str:
             return f"The input of the wave layer {name} is not finite. Lower optimizer.lr, or set optimizer.clip_grad."
         run = operator.simulate(x)
         courant, limit = run.courant.max().item(), run.courant_limit
-        gain = (run.energy[-1] / run.energy[0].clamp(min=1e-30)).max().item()
-        if courant > limit or not run.energy.isfinite().all():
+        if courant > limit or not run.displacement.isfinite().all():
+            gain = run.wecs.max().item()
+            growth = f"grows {gain:.3g} times" if math.isfinite(gain) else "grows beyond all numbers"
             return (
                 f"In the wave layer {name} the Courant number c dt reaches {courant:.3g} cells per step, the limit of "
-                f"{type(operator.integrator).__name__} here is {limit:.3g}, and the energy grows {gain:.3g} times. Set "
+                f"{type(operator.integrator).__name__} here is {limit:.3g}, and the energy {growth}. Set "
                 "model.options.courant_guard=limit, or lower optimizer.lr or model.options.dt."
             )
     largest = max(inputs, key=lambda entry: entry[2].abs().max().item(), default=None)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from wavezoo.build import check_options
 from wavezoo.data import ImageDataset, ImageSplit
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.wavepde import WavePDE
@@ -66,8 +67,8 @@ def build_model(recipe: Recipe, dataset: ImageDataset) -> WavePDE:
             raise WavezooError(f"model.options.{option} follows from the data set {dataset.name!r}. Leave it out.")
         if option in schemes:
             raise WavezooError(f"{option} is given in model.options and in model.schemes. Give it in model.schemes.")
-        if option not in _model_options():
-            raise not_allowed("model.options: option", option, _model_options())
+    known = [each for each in inspect.signature(WavePDE).parameters if each not in (*reserved, "device", "dtype")]
+    check_options("model.options:", recipe.model.options, WavePDE, known)
     return cast(WavePDE, timm.create_model(name, **reserved, **recipe.model.options, **schemes))
 
 
@@ -214,7 +215,3 @@ def _augmentations(settings: AugmentationSection, dataset: ImageDataset, to_tens
     if settings.random_erasing:
         pipeline.append(RandomErasing(settings.random_erasing, mode="pixel", device="cpu"))
     return pipeline
-
-
-def _model_options() -> list[str]:
-    return [name for name in inspect.signature(WavePDE).parameters if name not in ("device", "dtype")]

@@ -2,7 +2,10 @@
 
 import json
 import os
-from collections.abc import Mapping
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,8 @@ class RunFolder:
 
     def create(self, recipe: Recipe) -> None:
         """Make the folder and put the resolved recipe into it."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
         self._write("recipe.yaml", dump_recipe(recipe))
 
     def add_metrics(self, metrics: Mapping[str, Any]) -> None:
@@ -53,8 +57,9 @@ class RunFolder:
     def save_weights(self, model: nn.Module, which: str) -> None:
         """Write the weights of ``model`` as ``last`` or ``best``."""
         beside = self.path / f".{which}.safetensors.part"
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, beside)
-        beside.replace(self.path / f"{which}.safetensors")
+        with self._writing():
+            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, beside)
+            beside.replace(self.path / f"{which}.safetensors")
 
     def read_recipe(self) -> Recipe:
         """Return the recipe of the run.
@@ -86,14 +91,22 @@ class RunFolder:
 
     def _write(self, name: str, text: str) -> None:
         beside = self.path / f".{name}.part"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(self.path / name)
+        with self._writing():
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(self.path / name)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            raise WavezooError(
+                f"the run folder {self.path} cannot be written: {error}. Make room, or name another folder with "
+                "--out; what was saved before is still there."
+            ) from error
 
 
 def versions() -> dict[str, str]:
     """Return the versions of what a result depends on."""
-    import platform
-    from importlib.metadata import version
-
     packages = {name: version(name) for name in ("wavezoo", "timm", "accelerate")}
     return {"python": platform.python_version(), "torch": torch.__version__, **packages}

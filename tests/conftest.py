@@ -1,0 +1,25 @@
+import os
+import sys
+
+# Only what the repository holds: neither plugins nor data that happen to be installed or reachable.
+os.environ["WAVEZOO_LOAD_PLUGINS"] = ""
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+import torch
+
+from wavezoo.plugins import Registry
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def empty_registry(monkeypatch, tmp_path):
+    """A registry of its own for tests that add plugins; modules from their folder are forgotten afterwards."""
+    registry = Registry()
+    for module in ("wavezoo.plugins", "wavezoo.build", "wavezoo.describe", "wavezoo.cli", "wavezoo.train.prepare"):
+        monkeypatch.setattr(f"{module}.registry", registry)
+    yield registry
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]

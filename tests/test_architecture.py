@@ -1,0 +1,98 @@
+"""The direction of imports: nothing on the left knows what stands to its right."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "wavezoo"
+# Each module or package with those of ours that it may import.
+FOUNDATION = {"errors", "contracts", "layers"}
+SCHEMES = {"laplacians", "integrators", "fields", "damping"}
+ALLOWED = {
+    "errors": set(),
+    "layers": set(),
+    "contracts": {"errors"},
+    **dict.fromkeys(SCHEMES, FOUNDATION),
+    "operator": FOUNDATION,
+    "hookspecs": {"contracts"},
+    "builtin": {"contracts", "hookspecs"} | SCHEMES,
+    "plugins": {"contracts", "errors", "hookspecs", "builtin"},
+    "build": {"contracts", "errors", "operator", "plugins"},
+    "models": {"build", "errors", "layers", "models", "operator"},
+    "testing": {"contracts", "errors", "operator", "plugins", "testing"} | SCHEMES,
+    "data": {"errors", "data"},
+    "recipe": {"errors"},
+    "train": {"build", "data", "errors", "models", "operator", "plugins", "recipe", "train"},
+    "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},
+    "cli": {"describe", "errors", "plugins", "recipe", "testing", "train"},
+}
+# Accelerate is known to one place only.
+ACCELERATE = {"train"}
+
+
+def imports(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            yield from (
+                (f"{node.module}.{alias.name}" for alias in node.names) if node.module == "wavezoo" else [node.module]
+            )
+
+
+FILES = [file for file in sorted(PACKAGE.rglob("*.py")) if file != PACKAGE / "__init__.py"]
+
+
+def part_of(file):
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def test_every_part_has_a_place():
+    assert {part_of(file) for file in FILES} == set(ALLOWED)
+
+
+def test_the_order_has_no_cycle():
+    remaining = {part: allowed - {part} for part, allowed in ALLOWED.items()}
+    while remaining:
+        leaves = {part for part, allowed in remaining.items() if not allowed & set(remaining)}
+        assert leaves, f"cycle among {sorted(remaining)}"
+        remaining = {part: allowed for part, allowed in remaining.items() if part not in leaves}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_go_one_way(file):
+    for name in imports(file):
+        top, _, rest = name.partition(".")
+        if top == "wavezoo":
+            assert rest.partition(".")[0] in ALLOWED[part_of(file)], f"{file} imports {name}"
+        if top == "accelerate":
+            assert part_of(file) in ACCELERATE, f"{file} imports {name}"
+
+
+def test_nothing_loads_a_pickle_or_runs_code_from_a_file():
+    for file in FILES:
+        text = file.read_text()
+        assert "torch.load(" not in text, file
+        assert "yaml.load(" not in text, file
+        assert part_of(file) == "testing" or "pickle" not in imports(file), file
+
+
+def test_top_level_is_what_was_agreed():
+    listed = subprocess.run(["git", "ls-files"], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    top = {line.partition("/")[0] for line in listed.stdout.splitlines()}
+    assert top <= {
+        "wavezoo",
+        "plugins",
+        "recipes",
+        "tests",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        ".ci",
+        ".gitignore",
+    }

@@ -1,0 +1,129 @@
+import sys
+
+import pytest
+
+import wavezoo.cli
+from wavezoo.plugins import AXES, registry
+from wavezoo.recipe import recipe_names
+
+PLUGIN = """
+import wavezoo
+from wavezoo.integrators.velocity_verlet import VelocityVerlet
+
+class Mine(VelocityVerlet):
+    '''My integrator.'''
+
+@wavezoo.hookimpl
+def wavezoo_integrators():
+    return {"mine": Mine}
+"""
+TINY = ["--epochs", "1", "--limit-samples", "32", "--set", "batch_size=8", "--set", "model.options.dims=[8, 8, 8, 8]"]
+
+
+@pytest.fixture
+def wavezoo_(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; return its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["wavezoo", *map(str, arguments)])
+        # Typer leaves through sys.exit also when all went well.
+        with pytest.raises(SystemExit) as stopped:
+            wavezoo.cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def test_train_then_evaluate(wavezoo_, tmp_path):
+    code, out, _ = wavezoo_("train", "quickstart", *TINY, "--device", "cpu", "--out", "run")
+    assert code == 0
+    accuracy = out.split("accuracy ")[-1].split()[0]
+    assert "run folder run" in out
+    code, out, _ = wavezoo_("evaluate", "run", "--device", "cpu")
+    assert code == 0
+    assert out.startswith(f"accuracy {accuracy}")
+
+
+def test_a_run_with_a_plugin_file_says_so_when_it_is_evaluated_without(wavezoo_, tmp_path, empty_registry):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    choice = ["--set", "model.schemes.integrator=mine", "--device", "cpu", "--out", "run"]
+    assert wavezoo_("train", "quickstart", *TINY, *choice, "--plugin", "mine.py")[0] == 0
+    assert wavezoo_("evaluate", "run", "--plugin", "mine.py", "--device", "cpu")[0] == 0
+    recipe = (tmp_path / "run" / "recipe.yaml").read_text()
+    assert "plugins:\n- mine\n" in recipe
+
+
+def test_the_missing_plugin_of_a_run_is_named(wavezoo_, tmp_path):
+    (tmp_path / "run").mkdir()
+    text = "name: x\nmodel: {name: wavepde_iso_tiny}\ndata: {name: digits}\nepochs: 1\nbatch_size: 8\nplugins: [mine]\n"
+    (tmp_path / "run" / "recipe.yaml").write_text(text)
+    code, _, err = wavezoo_("evaluate", "run")
+    assert code == 2
+    assert "'mine' is required and not loaded" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "quickstat"),
+        ("train", "missing.yaml"),
+        ("train", "quickstart", "--set", "optimizer.lrr=1"),
+        ("train", "quickstart", "--set", "model.schemes.laplacian=spectrum"),
+        ("train", "quickstart", "--epochs", "0"),
+        ("train", "quickstart", "--device", "abacus"),
+        ("train", "quickstart", "--plugin", "missing.py"),
+        ("train", "fashion_mnist", "--set", "data.path=missing"),
+        ("evaluate", "missing"),
+        ("list", "integrator"),
+        ("describe", "verlet"),
+        ("check", "verlet"),
+        ("plugins", "--plugin", "no_such_module"),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_one_message_and_exit_code_2(arguments, wavezoo_, tmp_path):
+    code, _, err = wavezoo_(*arguments)
+    assert code == 2
+    assert err.startswith("wavezoo: ")
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_list_and_describe_every_scheme(axis, wavezoo_):
+    code, out, _ = wavezoo_("list", axis)
+    assert code == 0
+    for name, scheme in registry.schemes(axis).items():
+        assert name in out
+        code, description, _ = wavezoo_("describe", name)
+        assert code == 0
+        assert "Facts:" in description
+        assert scheme.__doc__.splitlines()[0] in description
+
+
+def test_list_and_describe_the_rest(wavezoo_):
+    for kind, name in (("models", "wavepde_iso_tiny"), ("recipes", "quickstart"), ("datasets", "cifar10")):
+        code, out, _ = wavezoo_("list", kind)
+        assert code == 0
+        assert name in out
+        assert wavezoo_("describe", name)[0] == 0
+    assert set(recipe_names()) == {line.split()[0] for line in wavezoo_("list", "recipes")[1].splitlines()}
+
+
+def test_plugins_lists_where_each_comes_from(wavezoo_, tmp_path, empty_registry):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    code, out, _ = wavezoo_("plugins", "--plugin", "mine.py")
+    assert code == 0
+    assert "built in" in out
+    assert "mine.py" in out.replace("\n", "")
+
+
+def test_check_measures_a_scheme(wavezoo_, tmp_path, empty_registry):
+    (tmp_path / "mine.py").write_text(PLUGIN.replace("'''My integrator.'''", "'''Mine.'''\n    order = 4"))
+    code, out, _ = wavezoo_("check", "mine", "--plugin", "mine.py")
+    assert code == 1
+    assert "FAILED  Mine().order_without_damping: without damping: observed order 2.0" in out
+    assert "passed  Mine().energy_is_bounded" in out
+    assert wavezoo_("check", "exponential")[0] == 0

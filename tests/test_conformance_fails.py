@@ -1,0 +1,310 @@
+"""Every check of every suite fails on some scheme that is broken on purpose."""
+
+import math
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from wavezoo.contracts import WaveState
+from wavezoo.damping.exponential import ExponentialDamping
+from wavezoo.damping.linear import LinearDamping
+from wavezoo.fields.pointwise import PointwiseField
+from wavezoo.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.laplacians.finite_difference import FiniteDifferenceLaplacian
+from wavezoo.testing.conformance import SUITES, checks
+
+BROKEN = []
+
+
+def breaks(*names):
+    def mark(scheme):
+        scheme.variants = ()
+        BROKEN.extend((scheme, name) for name in names)
+        return scheme
+
+    return mark
+
+
+class Wrapped(FiniteDifferenceLaplacian):
+    def change(self, u, result):
+        return result
+
+    def bind(self, u):
+        apply = super().bind(u)
+        return lambda u: self.change(u, apply(u))
+
+
+@breaks("constants_map_to_zero", "spectral_radius_is_true_and_tight")
+class ShiftedLaplacian(Wrapped):
+    def change(self, u, result):
+        return result - u
+
+
+@breaks("self_adjoint_and_negative")
+class OneSidedLaplacian(Wrapped):
+    def change(self, u, result):
+        return result + (u.roll(1, -1) - u)
+
+
+@breaks("self_adjoint_and_negative")
+class PositiveLaplacian(Wrapped):
+    def change(self, u, result):
+        return -result
+
+
+@breaks("order")
+class OverrankedLaplacian(Wrapped):
+    def __init__(self, channels, ndim):
+        super().__init__(channels, ndim)
+        self.order = 4
+
+    def bind(self, u):
+        return FiniteDifferenceLaplacian(self.channels, self.ndim, order=2).bind(u)
+
+
+@breaks("spectral_radius_is_true_and_tight")
+class LooseRadiusLaplacian(Wrapped):
+    def spectral_radius(self, grid):
+        return 2 * super().spectral_radius(grid)
+
+
+@breaks("any_layout")
+class InPlaceLaplacian(Wrapped):
+    def change(self, u, result):
+        u.mul_(2)
+        return result
+
+
+@breaks("gradcheck")
+class DetachedLaplacian(Wrapped):
+    def change(self, u, result):
+        return result.detach() + 0 * u
+
+
+@breaks("dtype_and_device")
+class SinglePrecisionLaplacian(Wrapped):
+    def change(self, u, result):
+        return result.float()
+
+
+@breaks("batch_independence")
+class BatchMeanLaplacian(Wrapped):
+    def change(self, u, result):
+        return result - result.mean(0, keepdim=True)
+
+
+@breaks("copies")
+class LockedLaplacian(Wrapped):
+    def __init__(self, channels, ndim):
+        super().__init__(channels, ndim)
+        self.noise = torch.rand(()).item()
+
+    def __reduce__(self):
+        return type(self), (self.channels, self.ndim)
+
+    def change(self, u, result):
+        return result + self.noise
+
+
+@breaks("order_without_damping", "order_with_damping", "reversibility")
+class LoppedVerlet(VelocityVerlet):
+    """A closing kick a little too short."""
+
+    def step(self, system, state, dt):
+        u, v, a = state
+        v = system.opening_kick(v, a, dt / 2)
+        u = u + dt * v
+        a = system.acceleration(u)
+        return WaveState(u, system.closing_kick(v, a, 0.45 * dt), a)
+
+
+@breaks("energy_is_bounded")
+class DriftingVerlet(VelocityVerlet):
+    def step(self, system, state, dt):
+        state = super().step(system, state, dt)
+        return state._replace(v=1.0005 * state.v)
+
+
+@breaks("stable_just_below_its_limit")
+class BoastfulVerlet(VelocityVerlet):
+    stability_limit = 2.2
+
+
+@breaks("unstable_just_above_its_limit")
+class TimidVerlet(VelocityVerlet):
+    stability_limit = 1.5
+
+
+@breaks("counts_its_accelerations")
+class WastefulVerlet(VelocityVerlet):
+    def step(self, system, state, dt):
+        return super().step(system, state._replace(a=system.acceleration(state.u)), dt)
+
+
+@breaks("gradcheck")
+class DetachedVerlet(VelocityVerlet):
+    def step(self, system, state, dt):
+        state = super().step(system, state, dt)
+        return state._replace(v=state.v.detach() + 0 * state.u)
+
+
+@breaks("dtype_and_device")
+class DoublePrecisionVerlet(VelocityVerlet):
+    def step(self, system, state, dt):
+        state = super().step(system, state, dt)
+        return state._replace(u=state.u.double())
+
+
+@breaks("batch_independence")
+class BatchMeanVerlet(VelocityVerlet):
+    def step(self, system, state, dt):
+        state = super().step(system, state, dt)
+        return state._replace(u=state.u + 0.01 * state.u.mean(0, keepdim=True))
+
+
+@breaks("copies")
+class UnpicklableVerlet(VelocityVerlet):
+    def __init__(self):
+        self.noise = torch.rand(()).item()
+
+    def __reduce__(self):
+        return type(self), ()
+
+    def step(self, system, state, dt):
+        return super().step(system, state, dt * self.noise)
+
+
+class WrappedField(PointwiseField):
+    def change(self, x, value):
+        return value
+
+    def forward(self, x):
+        return self.change(x, super().forward(x))
+
+
+@breaks("positive", "starts_at_its_initial_value")
+class NegativeField(WrappedField):
+    def change(self, x, value):
+        return -value
+
+
+@breaks("broadcastable")
+class WideField(WrappedField):
+    def change(self, x, value):
+        return torch.cat([value, value], 1)
+
+
+@breaks("declares_its_dependence")
+class PositionField(WrappedField):
+    def change(self, x, value):
+        return value + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
+
+
+@breaks("gradient_to_every_parameter")
+class IdleField(WrappedField):
+    def __init__(self, channels, ndim, *, initial):
+        super().__init__(channels, ndim, initial=initial)
+        self.idle = nn.Parameter(torch.zeros(()))
+
+
+@breaks("gradcheck")
+class DetachedField(WrappedField):
+    def change(self, x, value):
+        return value.detach() + 0 * value
+
+
+@breaks("dtype_and_device")
+class SinglePrecisionField(WrappedField):
+    def change(self, x, value):
+        return value.float()
+
+
+@breaks("batch_independence")
+class BatchNormField(WrappedField):
+    def change(self, x, value):
+        return value / value.amax()
+
+
+@breaks("any_layout")
+class StorageOrderField(WrappedField):
+    def change(self, x, value):
+        return value + x.as_strided((1,), (1,), 1).abs()
+
+
+@breaks("copies")
+class RandomField(WrappedField):
+    def change(self, x, value):
+        return value + torch.rand(())
+
+
+@breaks("energy_never_grows", "stability_factor_is_honest")
+class Antidamping(ExponentialDamping):
+    def decay(self, gamma, dt):
+        return torch.exp(gamma * dt)
+
+
+@breaks("stability_factor_is_honest")
+class BoastfulLinear(LinearDamping):
+    stability_factor = 1.0
+
+
+@breaks("unstable_beyond_its_gamma_limit")
+class TimidExponential(ExponentialDamping):
+    gamma_dt_limit = 2.0
+
+
+@breaks("zero_damping_is_none", "rate_is_minus_gamma_v", "order", "reversibility")
+class AlwaysDamping(ExponentialDamping):
+    def decay(self, gamma, dt):
+        return torch.exp(-gamma.sqrt() * abs(dt) - 0.01)
+
+
+@breaks("gradcheck")
+class DetachedDamping(ExponentialDamping):
+    def decay(self, gamma, dt):
+        return super().decay(gamma, dt).detach() + 0 * gamma
+
+
+@breaks("dtype_and_device")
+class SinglePrecisionDamping(ExponentialDamping):
+    def closing_kick(self, v, a, dt, decay):
+        return super().closing_kick(v, a, dt, decay).float()
+
+
+@breaks("batch_independence")
+class BatchMeanDamping(ExponentialDamping):
+    def closing_kick(self, v, a, dt, decay):
+        return super().closing_kick(v, a, dt, decay) - v.mean(0, keepdim=True)
+
+
+@breaks("copies")
+class LockedDamping(ExponentialDamping):
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize(("scheme", "name"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
+def test_a_broken_scheme_fails(scheme, name):
+    check = next(each for each in checks(scheme) if each.__name__.endswith(f".{name}"))
+    with pytest.raises((AssertionError, TypeError)):
+        check()
+
+
+@pytest.mark.parametrize("axis", SUITES)
+def test_every_check_has_a_scheme_that_fails_it(axis):
+    contract_of = {
+        "laplacians": "Laplacian",
+        "integrators": "Integrator",
+        "fields": "ParameterField",
+        "damping": "Damping",
+    }
+    failed = {name for scheme, name in BROKEN if contract_of[axis] in {base.__name__ for base in scheme.__mro__}}
+    assert failed == {check.__name__ for check in SUITES[axis]}
+
+
+def test_an_exact_integrator_would_have_no_order_to_fit():
+    from wavezoo.testing.assertions import observed_order
+
+    assert math.isclose(observed_order([0.1, 0.2, 0.4], [0.01, 0.04, 0.16]), 2)

@@ -1,0 +1,287 @@
+import copy
+import itertools
+import pickle
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import wavezoo
+from wavezoo.build import PRESETS
+from wavezoo.contracts import Laplacian
+from wavezoo.plugins import registry
+from wavezoo.testing.reference import (
+    dense_finite_difference_laplacian,
+    dense_spectral_laplacian,
+    reference_output,
+)
+
+GRIDS = [(8,), (9,), (6, 6), (5, 8), (7, 5)]
+LAPLACIANS = {
+    "fft": ({"name": "spectral", "method": "fft"}, dense_spectral_laplacian),
+    "matmul": ({"name": "spectral", "method": "matmul"}, dense_spectral_laplacian),
+    "order 2": (
+        {"name": "finite_difference", "order": 2},
+        lambda grid: dense_finite_difference_laplacian(grid, (-2, 1)),
+    ),
+}
+COMBINATIONS = list(itertools.product(*(registry.schemes(axis) for axis in ("laplacians", "integrators", "damping"))))
+
+
+def random(*shape, dtype=torch.float64, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def build(laplacian, integrator, damping, ndim=2, **options):
+    guard = "off" if registry.scheme("integrators", integrator).stability_limit == 0 else "limit"
+    schemes = {"laplacian": laplacian, "integrator": integrator, "damping": damping}
+    return wavezoo.create_operator(3, ndim, courant_guard=guard, **schemes, **options)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("laplacian", LAPLACIANS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_equals_a_naive_dense_reference(preset, laplacian, grid):
+    torch.manual_seed(0)
+    spec, dense = LAPLACIANS[laplacian]
+    operator = wavezoo.create_operator(3, len(grid), preset, laplacian=spec, dt=0.4).double()
+    x = random(2, 3, *grid).requires_grad_()
+    weight = random(2, 3, *grid, seed=1)
+    expected = reference_output(operator, x, preset, dense(grid))
+    actual = operator(x)
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
+    parameters = [x, *operator.parameters()]
+    expected_gradients = torch.autograd.grad((expected * weight).sum(), parameters)
+    actual_gradients = torch.autograd.grad((actual * weight).sum(), parameters)
+    for actual_gradient, expected_gradient in zip(actual_gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(actual_gradient, expected_gradient, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_k_steps_evaluate_the_laplacian_k_plus_1_times(steps, monkeypatch):
+    calls = 0
+    operator = wavezoo.create_operator(3, 1, steps=steps)
+    bind = operator.laplacian.bind
+
+    def counting_bind(u):
+        apply = bind(u)
+
+        def count(u):
+            nonlocal calls
+            calls += 1
+            return apply(u)
+
+        return count
+
+    monkeypatch.setattr(operator.laplacian, "bind", counting_bind)
+    operator(random(2, 3, 8, dtype=torch.float32))
+    assert calls == steps + 1
+
+
+@pytest.mark.parametrize(("laplacian", "integrator", "damping"), COMBINATIONS)
+def test_every_combination_runs_on_any_grid_and_trains(laplacian, integrator, damping):
+    for grid in GRIDS:
+        operator = build(laplacian, integrator, damping, len(grid), initial_velocity="projected", readout="projected")
+        x = random(2, 3, *grid, dtype=torch.float32)
+        output = operator(x)
+        assert output.shape == x.shape
+        (output * random(*x.shape, dtype=torch.float32, seed=1)).sum().backward()
+        for name, parameter in operator.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            assert parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("initial_velocity", ["zero", "projected"])
+@pytest.mark.parametrize("readout", ["displacement", "velocity", "projected"])
+@pytest.mark.parametrize("dt_per_channel", [False, True])
+def test_options_change_the_output(initial_velocity, readout, dt_per_channel):
+    torch.manual_seed(0)
+    options = {"initial_velocity": initial_velocity, "readout": readout, "dt_per_channel": dt_per_channel}
+    operator = wavezoo.create_operator(3, 2, **options)
+    x = random(2, 3, 6, 6, dtype=torch.float32)
+    assert operator.dt.shape == ((3,) if dt_per_channel else (1,))
+    run = operator.simulate(x)
+    if readout != "projected":
+        torch.testing.assert_close(operator(x), getattr(run, readout)[-1])
+    assert run.velocity[0].any() == (initial_velocity == "projected")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("method", ["fft", "matmul"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_dtype_in_is_dtype_out(preset, method, dtype):
+    operator = wavezoo.create_operator(3, 2, preset, laplacian={"name": "spectral", "method": method}).to(dtype)
+    assert operator(random(2, 3, 6, 5, dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("method", ["fft", "matmul"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_lowers_the_convolutions_and_nothing_else(method, dtype):
+    torch.manual_seed(0)
+    schemes = {"speed": "constant", "damping_field": "constant", "initial_velocity": "zero"}
+    operator = wavezoo.create_operator(3, 2, laplacian={"name": "spectral", "method": method}, **schemes)
+    x = random(2, 3, 6, 5, dtype=torch.float32)
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(operator(x), operator.to(torch.float32)(x))
+        assert operator(x.to(dtype)).dtype == dtype
+    torch.testing.assert_close(operator(x), operator.double()(x.double()).float(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("laplacian", "integrator", "damping"), COMBINATIONS)
+def test_meta_and_fake_tensors(laplacian, integrator, damping):
+    operator = build(laplacian, integrator, damping)
+    assert operator.to("meta")(torch.empty(2, 3, 6, 5, device="meta")).shape == (2, 3, 6, 5)
+    with FakeTensorMode():
+        operator = build(laplacian, integrator, damping)
+        assert operator(torch.empty(2, 3, 6, 5)).shape == (2, 3, 6, 5)
+
+
+@pytest.mark.parametrize(("laplacian", "integrator", "damping"), COMBINATIONS)
+def test_compiles_into_one_graph(laplacian, integrator, damping):
+    torch._dynamo.reset()
+    operator = build(laplacian, integrator, damping)
+    x = random(2, 3, 6, 5, dtype=torch.float32)
+    compiled = torch.compile(operator, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), operator(x))
+
+
+def test_a_sample_does_not_depend_on_its_batch():
+    operator = wavezoo.create_operator(3, 2).double()
+    x = random(4, 3, 6, 5)
+    loud = torch.cat([x[:1], 1e3 * x[1:]])
+    torch.testing.assert_close(operator(loud)[:1], operator(x[:1]))
+    spoiled = torch.cat([x[:1], torch.full_like(x[1:], float("nan"))])
+    torch.testing.assert_close(operator(spoiled)[:1], operator(x[:1]))
+
+
+def test_copies_give_the_same_output():
+    operator = wavezoo.create_operator(3, 2)
+    x = random(2, 3, 6, 5, dtype=torch.float32)
+    operator(x).sum().backward()
+    for clone in (copy.deepcopy(operator), pickle.loads(pickle.dumps(operator))):
+        assert torch.equal(clone(x), operator(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize("integrator", [n for n, s in registry.schemes("integrators").items() if s.stability_limit > 0])
+def test_with_the_guard_nothing_makes_an_undamped_run_grow(integrator, ndim, dtype):
+    torch.manual_seed(0)
+    operator = wavezoo.create_operator(2, ndim, integrator=integrator, damping="none")
+    with torch.no_grad():
+        for parameter in operator.parameters():
+            parameter.mul_(1e3)
+        operator.log_dt.fill_(8.0)
+        x = random(2, 2, *[8] * ndim, dtype=dtype)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            for scale in (1.0, 1e4):
+                run = operator.simulate(scale * x, steps=2000, every=100)
+                assert run.courant.max() < run.courant_limit
+                assert run.displacement.isfinite().all()
+                assert run.energy.amax() <= 20 * run.energy[0].amax()
+
+
+def test_without_the_guard_the_same_run_blows_up():
+    operator = wavezoo.create_operator(2, 1, damping="none", courant_guard="off", dt=2.0)
+    run = operator.simulate(random(2, 2, 8, dtype=torch.float32), steps=500, every=100)
+    assert run.courant.max() > run.courant_limit
+    assert not run.displacement.isfinite().all()
+
+
+def test_the_guard_leaves_slow_waves_as_they_are():
+    slow = {"name": "constant", "initial": 1e-3}
+    guarded, free = (wavezoo.create_operator(2, 1, speed=slow, courant_guard=guard) for guard in ("limit", "off"))
+    free.load_state_dict(guarded.state_dict())
+    x = random(2, 2, 8, dtype=torch.float32)
+    torch.testing.assert_close(guarded(x), free(x), rtol=1e-5, atol=1e-6)
+
+
+def test_undamped_waves_keep_their_energy():
+    operator = wavezoo.create_operator(2, 2, damping="none", speed={"name": "constant", "initial": 0.2}).double()
+    run = operator.simulate(random(2, 2, 16, 16), steps=2000, every=10)
+    swing = run.energy / run.energy[0] - 1
+    assert swing.abs().max() < 0.1
+    torch.testing.assert_close(run.wecs, torch.ones(2, dtype=torch.float64), atol=0.1, rtol=0)
+
+
+def test_simulate_records_what_forward_returns():
+    operator = wavezoo.create_operator(3, 2, steps=6)
+    x = random(2, 3, 6, 5, dtype=torch.float32)
+    run = operator.simulate(x, every=2)
+    assert run.times.tolist() == [0, 2, 4, 6]
+    torch.testing.assert_close(run.displacement[-1], operator(x))
+    torch.testing.assert_close(run.displacement[0], x)
+
+
+def test_the_two_evaluations_of_the_spectral_laplacian_agree():
+    for grid in GRIDS:
+        u = random(2, 3, *grid)
+        by_fft, by_matmul = (
+            wavezoo.create_operator(3, len(grid), laplacian={"name": "spectral", "method": method}).laplacian(u)
+            for method in ("fft", "matmul")
+        )
+        torch.testing.assert_close(by_fft, by_matmul)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"dt": 0.0}, "dt is 0.0"),
+        ({"dt": "fast"}, "dt is 'fast'"),
+        ({"readout": "displacment"}, "allowed, nearest first: displacement"),
+        ({"initial_velocity": "zeros"}, "nearest first: zero"),
+        ({"courant_guard": "on"}, "courant_guard is 'on'"),
+        ({"stepz": 3}, "nearest first: steps"),
+        ({"integrator": "verlet"}, "nearest first: velocity_verlet"),
+        ({"integrator": "explicit_euler"}, "stability limit of 0"),
+        ({"integrator": {"order": 2}}, "give a name, or a mapping"),
+        ({"laplacian": {"name": "finite_difference", "ordr": 2}}, "nearest first: order"),
+        ({"laplacian": {"name": "finite_difference", "order": 3}}, "order of the finite-difference Laplacian is 3"),
+        ({"laplacian": {"name": "finite_difference", "order": "2"}}, "order is '2'"),
+        ({"laplacian": {"name": "spectral", "method": "dct"}}, "fft"),
+        ({"speed": {"name": "constant", "initial": -1.0}}, "initial value of a field is -1.0"),
+        ({"damping": "none", "damping_field": "constant"}, "does not read the damping field"),
+        ({"damping": "linear", "damping_field": None}, "needs a damping field"),
+    ],
+)
+def test_bad_choices_are_refused_with_what_is_allowed(choices, message):
+    with pytest.raises(wavezoo.WavezooError, match=message):
+        wavezoo.create_operator(3, 2, **choices)
+
+
+def test_bad_presets_axes_and_inputs():
+    with pytest.raises(wavezoo.WavezooError, match="nearest first: paper"):
+        wavezoo.create_operator(3, 2, "papers")
+    with pytest.raises(wavezoo.WavezooError, match="number of grid axes"):
+        wavezoo.create_operator(3, 3)
+    with pytest.raises(wavezoo.WavezooError, match="does not fit"):
+        wavezoo.create_operator(3, 2)(torch.zeros(2, 4, 6, 6))
+    with pytest.raises(wavezoo.WavezooError, match="does not fit"):
+        wavezoo.create_operator(3, 2)(torch.zeros(2, 3, 6))
+
+
+def test_a_laplacian_for_other_grids_is_refused(empty_registry):
+    class OneDimensional(Laplacian):
+        """Only lines."""
+
+        ndims = (1,)
+        boundary, causal, self_adjoint, order = "periodic", False, True, 2
+
+        def bind(self, u):
+            return lambda u: 0 * u
+
+        def spectral_radius(self, grid):
+            return 0.0
+
+    class Plugin:
+        @wavezoo.hookimpl
+        def wavezoo_laplacians(self):
+            return {"line": OneDimensional}
+
+    empty_registry.add(Plugin(), "line", "test")
+    with pytest.raises(wavezoo.WavezooError, match="OneDimensional"):
+        wavezoo.create_operator(3, 2, laplacian="line")
+    # A radius of zero stands for no wave at all, and needs no limit.
+    assert wavezoo.create_operator(3, 1, laplacian="line")(torch.zeros(1, 3, 4)).shape == (1, 3, 4)
