@@ -216,8 +216,8 @@ def load(reference: str) -> Plugin:
     if path.suffix == ".py":
         if not path.is_file():
             raise PluginError(f"Plugin file {reference!r} does not exist.")
-        source = f"file {path.resolve()}"
-        return registry.replace(_import(lambda: _run(path), reference, source), path.stem, source)
+        path = path.resolve()
+        return registry.replace(_import(lambda: _run(path), reference, f"file {path}"), path.stem, f"file {path}")
     source = f"module {reference}"
     return registry.replace(_import(lambda: importlib.import_module(reference), reference, source), reference, source)
 

@@ -1,0 +1,44 @@
+import re
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import timm
+
+import wavezoo.hookspecs
+from wavezoo.operator import COURANT_GUARDS, INITIAL_VELOCITIES, READOUTS
+from wavezoo.plugins import AXES, registry
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
+def test_python_examples_run(code, empty_registry, monkeypatch):
+    # A module of their own, as a notebook's is, so that the classes they define can be pickled.
+    module = types.ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)
+    exec(compile(code, "README.md", "exec"), vars(module))
+
+
+@pytest.mark.parametrize("name", [name for axis in AXES for name in registry.schemes(axis)])
+def test_every_scheme_is_in_the_table(name):
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("hook", [name for name in vars(wavezoo.hookspecs) if name.startswith("wavezoo_")])
+def test_every_hook_is_in_the_table(hook):
+    assert f"| `{hook}` |" in README
+
+
+@pytest.mark.parametrize("option", [*INITIAL_VELOCITIES, *READOUTS, *COURANT_GUARDS])
+def test_every_choice_is_named(option):
+    assert f"`{option}`" in README
+
+
+@pytest.mark.parametrize("name", [name for name in timm.list_models("wavepde*") if not name.endswith("_paper")])
+def test_every_model_is_in_the_table_with_its_parameters(name):
+    parameters = sum(each.numel() for each in timm.create_model(name, device="meta").parameters())
+    (row,) = (line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
+    assert row.endswith(f"| {parameters / 1e6:.{1 if parameters > 1e7 else 2}f} M |")
