@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import require_positive
@@ -148,7 +149,8 @@ class WaveSystem:
 
     def energy(self, u: Tensor, v: Tensor) -> Tensor:
         """Return the energy ``½ Σ v²/c² - ½ Σ u L u`` of each sample, shape ``(B,)``; conserved without damping."""
-        kinetic = v.square() / self.speed_squared
+        # Where the speed underflows to zero nothing moves, and 0 / 0 stands for no energy.
+        kinetic = torch.where(v == 0, 0.0, v.square() / self.speed_squared)
         return (kinetic - u * self.laplacian(u)).flatten(1).sum(1) / 2
 
     def _decay_over(self, dt: float) -> Tensor:

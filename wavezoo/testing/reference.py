@@ -68,10 +68,10 @@ def naive_layer(
 def reference_output(operator: WaveOperator, x: Tensor, preset: str, laplacian: Tensor) -> Tensor:
     """Return what ``operator``, built with ``preset`` in float64, should make of ``x``, through its own weights.
 
-    Covers pointwise fields, and the displacement as read-out.
+    Covers a pointwise speed, a pointwise or constant damping field, and the displacement as read-out.
     """
     weights = dict(operator.named_parameters())
-    dt = weights["log_dt"].exp()
+    dt = weights["log_dt"].exp().view(1, -1, *[1] * (x.ndim - 2))
 
     def pointwise(name: str) -> Tensor:
         matrix, bias = weights[f"{name}.weight"].flatten(1), weights[f"{name}.bias"]
@@ -79,13 +79,18 @@ def reference_output(operator: WaveOperator, x: Tensor, preset: str, laplacian: 
 
     c = F.softplus(pointwise("speed.conv"))
     v = torch.zeros_like(x)
+    gamma = F.softplus(
+        pointwise("damping_field.conv")
+        if "damping_field.conv.weight" in weights
+        else weights["damping_field.weight"].view(1, -1, *[1] * (x.ndim - 2))
+    )
+    if "velocity_projection.weight" in weights:
+        # The operator measures velocities in displacement per step.
+        v = pointwise("velocity_projection") / dt
     if preset == "default":
         limit = 0.95 * 2 / math.sqrt(-torch.linalg.eigvalsh(laplacian).min().item())
         courant = c * dt
         c = courant / torch.sqrt(1 + (courant / limit) ** 2) / dt
-        # The operator measures velocities in displacement per step.
-        v = pointwise("velocity_projection") / dt
-    gamma = F.softplus(pointwise("damping_field.conv"))
     damping = {"default": "exponential", "paper": "linear"}[preset]
     return naive_layer(x, v, c, gamma, dt, laplacian, operator.steps, damping)[0]
 
