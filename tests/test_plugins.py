@@ -228,6 +228,14 @@ def test_installed_plugins_load_and_a_broken_one_stops_no_other(installed):
         registry.require(["wavezoo-broken"])
 
 
+def test_an_installed_plugin_named_as_a_module_is_loaded_once(installed, monkeypatch):
+    (installed / "wavezoo_broken-1.0.dist-info" / "entry_points.txt").unlink()
+    registry = Registry()
+    monkeypatch.setattr("wavezoo.plugins.registry", registry)
+    assert wavezoo.load_plugin("good_plugin_module").name == "wavezoo-good"
+    registry.require(["Wavezoo_Good"])
+
+
 def test_the_environment_selects_installed_plugins(installed, monkeypatch):
     monkeypatch.setenv("WAVEZOO_LOAD_PLUGINS", "")
     assert "from_file" not in Registry().schemes("integrators")

@@ -111,13 +111,14 @@ def check_options(what: str, options: Mapping[str, Any], target: Callable[..., A
     Raises:
         WavezooError: naming the first option that is unknown or of the wrong type.
     """
-    parameters = inspect.signature(target, eval_str=True).parameters
+    parameters = inspect.signature(target).parameters
     known = list(known)
     for option, value in options.items():
         if option not in known:
             raise not_allowed(what, option, known)
         annotation = parameters[option].annotation
-        if annotation is inspect.Parameter.empty:
+        # Annotations kept as text may name what only a type checker can see.
+        if annotation is inspect.Parameter.empty or isinstance(annotation, str):
             continue
         try:
             TypeAdapter(annotation, config={"arbitrary_types_allowed": True}).validate_python(value, strict=True)

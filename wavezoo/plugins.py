@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -99,11 +100,12 @@ class Registry:
         Raises:
             PluginError: naming the missing plugin and the ways to get it.
         """
-        loaded = {plugin.name for plugin in self.plugins()}
+        loaded = {_canonical(plugin.name): plugin.name for plugin in self.plugins()}
         for name in names:
-            if name not in loaded:
+            if _canonical(name) not in loaded:
+                names_loaded = ", ".join(nearest_first(name, loaded.values()))
                 raise PluginError(
-                    f"Plugin {name!r} is required and not loaded (loaded: {', '.join(nearest_first(name, loaded))}). "
+                    f"Plugin {name!r} is required and not loaded (loaded: {names_loaded}). "
                     f"Install it (pip install {name}), or name its file with --plugin."
                 )
 
@@ -127,6 +129,11 @@ class Registry:
             raise PluginError(_explain(error, plugin, name, source)) from error
         self._plugins[name] = loaded
         return loaded
+
+    def find(self, plugin: object) -> Plugin | None:
+        """Return what is loaded from the object ``plugin``, or None if it is not registered."""
+        name = self._manager.get_name(plugin)
+        return self._plugins.get(name) if name is not None else None
 
     def replace(self, plugin: object, name: str, source: str) -> Plugin:
         """As `add`, but in place of a plugin that was added before under the same name and from the same source."""
@@ -176,18 +183,19 @@ class Registry:
             return
         self._installed_loaded = True
         selection = os.environ.get(SELECTION_VARIABLE)
-        wanted = None if selection is None else {name.strip() for name in selection.split(",")} - {""}
-        for distribution in importlib.metadata.distributions():
-            package = distribution.metadata["Name"]
-            for entry_point in distribution.entry_points:
-                if entry_point.group != ENTRY_POINT_GROUP or (wanted is not None and package not in wanted):
-                    continue
-                try:
-                    plugin = _import(entry_point.load, package, f"the package {package} {distribution.version}")
-                    self.add(plugin, package, f"package {package} {distribution.version}")
-                except PluginError as error:
-                    self._left_out.append(error)
-                    warnings.warn(str(error), PluginWarning, stacklevel=2)
+        wanted = None if selection is None else {_canonical(name) for name in selection.split(",")}
+        for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+            if entry_point.dist is None or (wanted is not None and _canonical(entry_point.dist.name) not in wanted):
+                continue
+            package = entry_point.dist.name
+            source = f"package {package} {entry_point.dist.version}"
+            # A package may bring several plugins; the first goes by the package's name, which recipes require.
+            name = package if package not in self._plugins else f"{package}:{entry_point.name}"
+            try:
+                self.add(_import(entry_point.load, name, source), name, source)
+            except PluginError as error:
+                self._left_out.append(error)
+                warnings.warn(str(error), PluginWarning, stacklevel=2)
 
 
 def register(plugin: object) -> None:
@@ -219,7 +227,15 @@ def load(reference: str) -> Plugin:
         path = path.resolve()
         return registry.replace(_import(lambda: _run(path), reference, f"file {path}"), path.stem, f"file {path}")
     source = f"module {reference}"
-    return registry.replace(_import(lambda: importlib.import_module(reference), reference, source), reference, source)
+    module = _import(lambda: importlib.import_module(reference), reference, source)
+    registry.plugins()
+    # An installed plugin may be named as a module too; it is loaded once.
+    return registry.find(module) or registry.add(module, reference, source)
+
+
+def _canonical(name: str) -> str:
+    """Return a package's name as installers compare it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def _run(path: Path) -> object:
