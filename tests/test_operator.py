@@ -268,6 +268,9 @@ def test_bad_presets_axes_and_inputs():
         wavezoo.create_operator(3, 2)(torch.zeros(2, 4, 6, 6))
     with pytest.raises(wavezoo.WavezooError, match="does not fit"):
         wavezoo.create_operator(3, 2)(torch.zeros(2, 3, 6))
+    for options in ({"steps": 0}, {"every": 0}):
+        with pytest.raises(wavezoo.WavezooError, match="at least 1"):
+            wavezoo.create_operator(3, 2).simulate(torch.zeros(2, 3, 6, 6), **options)
 
 
 def test_a_laplacian_for_other_grids_is_refused(empty_registry):

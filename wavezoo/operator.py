@@ -137,7 +137,12 @@ class WaveOperator(nn.Module):
             x: input, ``(B, C, *G)``.
             steps: number of steps; the layer's own by default.
             every: distance of the records, in steps.
+
+        Raises:
+            WavezooError: if ``x`` does not fit, or if ``steps`` or ``every`` is less than 1.
         """
+        _require_count("steps", self.steps if steps is None else steps)
+        _require_count("every", every)
         system, state = self._start(x)
         records = []
         with _without_autocast(x.device):
@@ -216,9 +221,13 @@ def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def _require_count(what: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise WavezooError(f"{what} is {value!r}; give a whole number of time steps, at least 1.")
+
+
 def _check_options(steps: int, dt: float, initial_velocity: str, readout: str, courant_guard: str) -> None:
-    if not isinstance(steps, int) or steps < 1:
-        raise WavezooError(f"steps is {steps!r}; give a whole number of time steps, at least 1.")
+    _require_count("steps", steps)
     require_positive("dt", dt)
     for what, value, allowed in (
         ("initial_velocity", initial_velocity, INITIAL_VELOCITIES),
