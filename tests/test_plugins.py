@@ -109,7 +109,10 @@ def test_undeclared_facts_are_named(empty_registry):
         def step(self, system, state, dt):
             return state
 
-    with pytest.raises(wavezoo.PluginError, match="does not declare symplectic, reversible, stability_limit"):
+    with pytest.raises(
+        wavezoo.PluginError,
+        match="does not declare damped_order, symplectic, reversible, stability_limit, splits_damping",
+    ):
         empty_registry.add(plugin(wavezoo_integrators={"x": Undeclared}), "p", "test")
 
 

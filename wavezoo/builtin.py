@@ -10,8 +10,11 @@ from wavezoo.fields.constant import ConstantField
 from wavezoo.fields.pointwise import PointwiseField
 from wavezoo.hookspecs import hookimpl
 from wavezoo.integrators.explicit_euler import ExplicitEuler
+from wavezoo.integrators.rk4 import RK4
+from wavezoo.integrators.ruth3 import Ruth3
 from wavezoo.integrators.symplectic_euler import SymplecticEuler
 from wavezoo.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.integrators.yoshida4 import Yoshida4
 from wavezoo.laplacians.finite_difference import FiniteDifferenceLaplacian
 from wavezoo.laplacians.spectral import SpectralLaplacian
 
@@ -29,6 +32,9 @@ def wavezoo_integrators() -> Mapping[str, type[Integrator]]:
     return {
         "velocity_verlet": VelocityVerlet,
         "symplectic_euler": SymplecticEuler,
+        "ruth3": Ruth3,
+        "yoshida4": Yoshida4,
+        "rk4": RK4,
         "explicit_euler": ExplicitEuler,
     }
 

@@ -143,6 +143,10 @@ class WaveSystem:
         """Return the velocity after a damped kick of length ``dt`` in the second half of a step."""
         return self.damping.closing_kick(v, a, dt, self._decay_over(dt))
 
+    def kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
+        """Return the velocity after a damped kick of length ``dt`` that stands alone: its two halves in turn."""
+        return self.closing_kick(self.opening_kick(v, a, dt / 2), a, dt / 2)
+
     def damped_acceleration(self, u: Tensor, v: Tensor) -> Tensor:
         """Return ``c² L u - gamma v``, for integrators that do not split."""
         return self.acceleration(u) + self.damping.rate(v, self.gamma)
@@ -178,17 +182,21 @@ class Integrator(Scheme, ABC):
 
     Attributes:
         order: order of accuracy in ``dt`` without damping.
+        damped_order: the same with ``exponential`` damping.
         symplectic: whether the energy stays bounded, without drift, below the stability limit.
         reversible: whether a step of ``-dt`` undoes a step of ``dt``.
         stability_limit: the largest stable ``omega * dt`` without damping; 0 for never stable, infinite for no limit.
+        splits_damping: whether it damps by kicks, as the damping scheme says, or by the plain rate ``-gamma v``.
         accelerations_to_start: how often `init` evaluates the acceleration.
         accelerations_per_step: how often `step` does.
     """
 
     order: int
+    damped_order: int
     symplectic: bool
     reversible: bool
     stability_limit: float
+    splits_damping: bool
     accelerations_to_start: int
     accelerations_per_step: int
 

@@ -158,7 +158,8 @@ class WaveOperator(nn.Module):
 
     def courant_limit(self, grid: Grid) -> float:
         """Return the largest Courant number ``c dt`` that is stable on ``grid``, in cells per step."""
-        limit = self.integrator.stability_limit * self.damping.stability_factor
+        factor = self.damping.stability_factor if self.integrator.splits_damping else 1.0
+        limit = self.integrator.stability_limit * factor
         # A grid of one cell carries no wave; the smallest radius keeps its limit finite.
         return limit / max(self.laplacian.spectral_radius(grid), 1e-6) ** 0.5
 

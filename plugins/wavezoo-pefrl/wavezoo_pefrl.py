@@ -16,13 +16,15 @@ class PEFRL(wavezoo.Integrator):
     Equation (Omelyan, Mryglod and Folk 2002, equation 22): drifts by ``xi, chi, 1 - 2(chi + xi), chi, xi`` times dt,
     and between them kicks by ``1/2 - lambda, lambda, lambda, 1/2 - lambda`` times dt.
 
-    Order: 4 without damping; damping limits it to its own. Stability limit: omega dt <= 2.98. Symplectic, reversible.
+    Order: 4 without damping, 2 with it. Stability limit: omega dt <= 2.98. Symplectic, reversible.
     """
 
     order = 4
+    damped_order = 2
     symplectic = True
     reversible = True
     stability_limit = 2.98
+    splits_damping = True
     accelerations_to_start = 0
     accelerations_per_step = 4
 

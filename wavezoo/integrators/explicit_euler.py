@@ -18,9 +18,11 @@ class ExplicitEuler(Integrator):
     """
 
     order = 1
+    damped_order = 1
     symplectic = False
     reversible = False
     stability_limit = 0.0
+    splits_damping = False
     accelerations_to_start = 0
     accelerations_per_step = 1
 

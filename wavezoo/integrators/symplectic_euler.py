@@ -17,9 +17,11 @@ class SymplecticEuler(Integrator):
     """
 
     order = 1
+    damped_order = 1
     symplectic = True
     reversible = False
     stability_limit = 2.0
+    splits_damping = True
     accelerations_to_start = 0
     accelerations_per_step = 1
 
@@ -27,6 +29,5 @@ class SymplecticEuler(Integrator):
         return WaveState(u, v)
 
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
-        a = system.acceleration(state.u)
-        v = system.closing_kick(system.opening_kick(state.v, a, dt / 2), a, dt / 2)
+        v = system.kick(state.v, system.acceleration(state.u), dt)
         return WaveState(torch.add(state.u, v, alpha=dt), v)

@@ -18,9 +18,11 @@ class VelocityVerlet(Integrator):
     """
 
     order = 2
+    damped_order = 2
     symplectic = True
     reversible = True
     stability_limit = 2.0
+    splits_damping = True
     accelerations_to_start = 1
     accelerations_per_step = 1
 
