@@ -8,12 +8,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wavezoo"
 # Each module or package with those of ours that it may import.
-FOUNDATION = {"errors", "contracts", "layers"}
+FOUNDATION = {"errors", "contracts", "layers", "separable"}
 SCHEMES = {"laplacians", "integrators", "fields", "damping"}
 ALLOWED = {
     "errors": set(),
     "layers": set(),
     "contracts": {"errors"},
+    "separable": {"contracts", "errors"},
     **dict.fromkeys(SCHEMES, FOUNDATION),
     "operator": FOUNDATION,
     "hookspecs": {"contracts"},

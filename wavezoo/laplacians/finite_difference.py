@@ -15,19 +15,27 @@ STENCILS: dict[int, tuple[float, ...]] = {
     4: (-5 / 2, 4 / 3, -1 / 12),
     6: (-49 / 18, 3 / 2, -3 / 20, 1 / 90),
 }
+# The largest wave number that fits N cells between each boundary, in 1 / cell.
+LARGEST_WAVE_NUMBER: dict[str, Callable[[int], float]] = {
+    "periodic": lambda size: 2 * math.pi * (size // 2) / size,
+    "reflecting": lambda size: math.pi * (size - 1) / size,
+    "zero": lambda size: math.pi * size / (size + 1),
+}
 
 
 class FiniteDifferenceLaplacian(Laplacian):
     """A central difference along each axis: local, and cheaper on large grids than a transform.
 
     Equation: ``(L u)_i = Σ_axes [w_0 u_i + Σ_j w_j (u_{i-j} + u_{i+j})]``, weights from Fornberg (1988).
-    Boundary: periodic. Order: 2, 4 or 6 in the grid spacing. Spectral radius per axis: 4, 16/3 or 6.04.
+    Order: 2, 4 or 6 in the grid spacing. Spectral radius per axis: at most 4, 16/3 or 6.04.
 
     Args:
         order: order of accuracy, 2, 4 or 6.
+        boundary: ``"periodic"``; ``"reflecting"``, a wall half a cell beyond the last cell, in which the field is
+            mirrored; or ``"zero"``, a point one cell beyond it, in which the field is mirrored with its sign changed.
 
     Raises:
-        WavezooError: if ``order`` is none of these.
+        WavezooError: if ``order`` or ``boundary`` is none of these.
     """
 
     ndims = (1, 2)
@@ -35,13 +43,16 @@ class FiniteDifferenceLaplacian(Laplacian):
     causal = False
     self_adjoint = True
     order: float = 2
-    variants = tuple({"order": order} for order in STENCILS)
+    variants = tuple({"order": order, "boundary": boundary} for order in STENCILS for boundary in LARGEST_WAVE_NUMBER)
 
-    def __init__(self, channels: int, ndim: int, *, order: int = 2) -> None:
+    def __init__(self, channels: int, ndim: int, *, order: int = 2, boundary: str = "periodic") -> None:
         super().__init__(channels, ndim)
         if order not in STENCILS:
             raise not_allowed("order of the finite-difference Laplacian", order, STENCILS)
+        if boundary not in LARGEST_WAVE_NUMBER:
+            raise not_allowed("boundary of the finite-difference Laplacian", boundary, LARGEST_WAVE_NUMBER)
         self.order = order
+        self.boundary = boundary
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
         centre, *sides = STENCILS[int(self.order)]
@@ -51,7 +62,7 @@ class FiniteDifferenceLaplacian(Laplacian):
             total = u * (centre * len(axes))
             for axis in axes:
                 for distance, weight in enumerate(sides, 1):
-                    neighbours = torch.roll(u, distance, axis) + torch.roll(u, -distance, axis)
+                    neighbours = self._shifted(u, axis, distance) + self._shifted(u, axis, -distance)
                     total = torch.add(total, neighbours, alpha=weight)
             return total
 
@@ -61,9 +72,24 @@ class FiniteDifferenceLaplacian(Laplacian):
         return sum(self._largest_eigenvalue(size) for size in grid)
 
     def extra_repr(self) -> str:
-        return f"order={self.order}"
+        return f"order={self.order}, boundary={self.boundary!r}"
 
     def _largest_eigenvalue(self, size: int) -> float:
         centre, *sides = STENCILS[int(self.order)]
-        k = 2 * math.pi * (size // 2) / size
+        k = LARGEST_WAVE_NUMBER[self.boundary](size)
         return -centre - 2 * sum(weight * math.cos(j * k) for j, weight in enumerate(sides, 1))
+
+    def _shifted(self, u: Tensor, axis: int, distance: int) -> Tensor:
+        """Return ``u_{i - distance}`` along ``axis``, with what the boundary puts beyond the edges."""
+        if self.boundary == "periodic":
+            return torch.roll(u, distance, axis)
+        size = u.shape[axis]
+        i = torch.arange(size, device=u.device) - distance
+        if self.boundary == "reflecting":
+            image = i % (2 * size)
+            return u.index_select(axis, torch.minimum(image, 2 * size - 1 - image))
+        image = (i + 1) % (2 * size + 2)
+        mirrored = torch.minimum(image, 2 * size + 2 - image)
+        sign = torch.sign(size + 1 - image) * (mirrored > 0)
+        shape = [-1 if each == axis else 1 for each in range(u.ndim)]
+        return u.index_select(axis, (mirrored - 1).clamp(0, size - 1)) * sign.to(u.dtype).view(shape)

@@ -7,10 +7,7 @@ import torch
 from torch import Tensor
 
 from wavezoo.contracts import Grid, Laplacian
-from wavezoo.errors import not_allowed
-
-# Measured on CPU, forward and backward: per axis, a dense product beats the pair of transforms up to here.
-LARGEST_MATMUL_AXIS = {1: 128, 2: 64}
+from wavezoo.separable import check_method, sum_of_products, uses_matmul
 
 
 class SpectralLaplacian(Laplacian):
@@ -38,27 +35,21 @@ class SpectralLaplacian(Laplacian):
 
     def __init__(self, channels: int, ndim: int, *, method: str = "auto") -> None:
         super().__init__(channels, ndim)
-        if method not in ("auto", "fft", "matmul"):
-            raise not_allowed("method of the spectral Laplacian", method, ("auto", "fft", "matmul"))
+        check_method(method)
         self.method = method
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        if self._uses_matmul(u.shape[2:]):
+        if uses_matmul(self.method, u.shape[2:]):
             matrices = [_second_derivative(size, u) for size in u.shape[2:]]
-            return lambda u: _apply_matrices(u, matrices)
-        symbol = _symbol(u)
-        return lambda u: _apply_symbol(u, symbol)
+            return lambda u: sum_of_products(u, matrices)
+        symbol, axes = _symbol(u), tuple(range(2, u.ndim))
+        return lambda u: torch.fft.irfftn(torch.fft.rfftn(u, dim=axes) * symbol, s=u.shape[2:], dim=axes)
 
     def spectral_radius(self, grid: Grid) -> float:
         return sum((2 * math.pi * (size // 2) / size) ** 2 for size in grid)
 
     def extra_repr(self) -> str:
         return f"method={self.method!r}"
-
-    def _uses_matmul(self, grid: Grid) -> bool:
-        if self.method == "auto":
-            return max(grid) <= LARGEST_MATMUL_AXIS[len(grid)]
-        return self.method == "matmul"
 
 
 def _wave_numbers(size: int, like: Tensor) -> Tensor:
@@ -77,11 +68,6 @@ def _symbol(u: Tensor) -> Tensor:
     return -total
 
 
-def _apply_symbol(u: Tensor, symbol: Tensor) -> Tensor:
-    axes = tuple(range(2, u.ndim))
-    return torch.fft.irfftn(torch.fft.rfftn(u, dim=axes) * symbol, s=u.shape[2:], dim=axes)
-
-
 def _second_derivative(size: int, like: Tensor) -> Tensor:
     """Return the circulant matrix ``F⁻¹ diag(-k²) F``, shape ``(size, size)``, from cosines alone."""
     index = torch.arange(size, device=like.device)
@@ -89,10 +75,3 @@ def _second_derivative(size: int, like: Tensor) -> Tensor:
     angles = (index[:, None] * index % size).to(like.dtype) * (2 * math.pi / size)
     first_row = -(angles.cos() @ _wave_numbers(size, like).square()) / size
     return first_row[(index[:, None] - index) % size]
-
-
-def _apply_matrices(u: Tensor, matrices: list[Tensor]) -> Tensor:
-    along_last = u @ matrices[-1]
-    if len(matrices) == 1:
-        return along_last
-    return along_last + matrices[0] @ u

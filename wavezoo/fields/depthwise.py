@@ -1,0 +1,42 @@
+"""A depthwise convolution of the input, then a 1x1 convolution."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wavezoo.contracts import ParameterField
+from wavezoo.errors import WavezooError
+from wavezoo.layers import conv, inverse_softplus
+
+
+class DepthwiseField(ParameterField):
+    """A depthwise convolution of the layer's input, a 1x1 convolution and a softplus: the medium sees neighbours.
+
+    Equation: ``c(x) = softplus(W (k * x) + b)``, k one small kernel per channel.
+
+    Args:
+        initial: the value of a fresh field where its input is zero; in cells / time for a speed, 1 / time for a
+            damping.
+        kernel_size: width of the kernels, odd, in cells; beyond the edges the input counts as zero.
+
+    Raises:
+        WavezooError: if ``kernel_size`` is not odd and positive.
+    """
+
+    depends_on_input = True
+    depends_on_position = False
+
+    def __init__(self, channels: int, ndim: int, *, initial: float, kernel_size: int = 3) -> None:
+        super().__init__(channels, ndim, initial=initial)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise WavezooError(f"kernel_size is {kernel_size!r}; give an odd number of cells, such as 3.")
+        padding = kernel_size // 2
+        self.local = conv(ndim)(channels, channels, kernel_size, padding=padding, groups=channels, bias=False)
+        self.conv = conv(ndim)(channels, channels, 1)
+        nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
+        self.conv.bias = nn.Parameter(torch.full((channels,), inverse_softplus(initial)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.softplus(self.conv(self.local(x)))
