@@ -10,6 +10,8 @@ from PIL import Image
 
 from wavezoo.data import DATASETS, find_dataset
 from wavezoo.errors import WavezooError
+from wavezoo.recipe import find_recipe, load_recipe
+from wavezoo.train import evaluate, train
 
 
 def pixels(count, *shape, seed=0):
@@ -51,6 +53,16 @@ def write_idx(folder, count=7, compress=True):
                 (folder / name).write_bytes(content)
         written[prefix] = images[..., None], labels
     return written
+
+
+def test_a_run_on_a_local_copy_is_evaluated_from_anywhere(tmp_path, monkeypatch):
+    (tmp_path / "copy").mkdir()
+    write_idx(tmp_path / "copy", count=16)
+    monkeypatch.chdir(tmp_path)
+    overrides = ["data.path=copy", "data.workers=0", "epochs=1", "batch_size=8", "model.options.dims=[8, 8, 8, 8]"]
+    summary = train(load_recipe(find_recipe("fashion_mnist"), overrides), tmp_path / "run", "cpu")
+    monkeypatch.chdir("/")
+    assert evaluate(tmp_path / "run", device="cpu") == summary["accuracy"]
 
 
 def test_digits_are_split_as_published():

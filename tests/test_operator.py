@@ -241,6 +241,24 @@ def test_the_two_evaluations_of_the_spectral_laplacian_agree():
         torch.testing.assert_close(by_fft, by_matmul)
 
 
+@pytest.mark.parametrize(("small", "large"), [((8,), (512,)), ((8, 8), (8, 200))])
+def test_auto_takes_products_on_small_grids_and_transforms_on_large_ones(small, large, monkeypatch):
+    transforms = 0
+    rfftn = torch.fft.rfftn
+
+    def counted(*args, **kwargs):
+        nonlocal transforms
+        transforms += 1
+        return rfftn(*args, **kwargs)
+
+    monkeypatch.setattr(torch.fft, "rfftn", counted)
+    laplacian = wavezoo.create_operator(2, len(small)).laplacian
+    laplacian(random(1, 2, *small))
+    assert transforms == 0
+    laplacian(random(1, 2, *large))
+    assert transforms == 1
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

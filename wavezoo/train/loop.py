@@ -109,6 +109,10 @@ def train(recipe: Recipe, out: Path, device: str = "auto", console: Console | No
     """
     folder = RunFolder(out)
     folder.check_free()
+    if recipe.data.path is not None:
+        # So that the run folder can be evaluated from anywhere.
+        path = str(Path(recipe.data.path).expanduser().resolve())
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
     dataset = find_dataset(recipe.data.name)
     set_seed(recipe.seed)
     model = build_model(recipe, dataset)
