@@ -12,6 +12,7 @@ from wavezoo.damping.exponential import ExponentialDamping
 from wavezoo.damping.linear import LinearDamping
 from wavezoo.fields.pointwise import PointwiseField
 from wavezoo.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.integrators.yoshida4 import Yoshida4
 from wavezoo.laplacians.finite_difference import FiniteDifferenceLaplacian
 from wavezoo.testing.conformance import SUITES, checks
 
@@ -135,6 +136,11 @@ class BoastfulVerlet(VelocityVerlet):
 @breaks("unstable_just_above_its_limit")
 class TimidVerlet(VelocityVerlet):
     stability_limit = 1.5
+
+
+@breaks("stable_with_damping_below_both_limits")
+class CarelessYoshida(Yoshida4):
+    gamma_dt_limit = 5.0
 
 
 @breaks("counts_its_accelerations")

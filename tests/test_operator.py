@@ -10,6 +10,7 @@ import wavezoo
 from wavezoo.build import PRESETS
 from wavezoo.contracts import Laplacian
 from wavezoo.plugins import registry
+from wavezoo.testing.integrators import largest_amplification
 from wavezoo.testing.reference import (
     dense_finite_difference_laplacian,
     dense_spectral_laplacian,
@@ -197,6 +198,19 @@ def test_with_the_guard_nothing_makes_an_undamped_run_grow(integrator, ndim, dty
                 assert run.courant.max() < run.courant_limit
                 assert run.displacement.isfinite().all()
                 assert run.energy.amax() <= 20 * run.energy[0].amax()
+
+
+@pytest.mark.parametrize("damping", registry.schemes("damping"))
+@pytest.mark.parametrize("integrator", [n for n, s in registry.schemes("integrators").items() if s.stability_limit > 0])
+def test_with_the_guard_no_damping_makes_a_step_amplify(integrator, damping):
+    operator = wavezoo.create_operator(2, 1, integrator=integrator, damping=damping)
+    grid = (64,)
+    numbers = torch.logspace(-2, 4, 60, dtype=torch.float64)
+    courant = operator._limited_square(numbers, grid).sqrt()
+    gamma_dt = operator._limited_damping(numbers)
+    omega_dt = courant * operator.laplacian.spectral_radius(grid) ** 0.5
+    factor = largest_amplification(operator.integrator, operator.damping, omega_dt, gamma_dt)
+    assert factor <= 1 + 1e-9
 
 
 def test_without_the_guard_the_same_run_blows_up():

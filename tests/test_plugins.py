@@ -111,7 +111,7 @@ def test_undeclared_facts_are_named(empty_registry):
 
     with pytest.raises(
         wavezoo.PluginError,
-        match="does not declare damped_order, symplectic, reversible, stability_limit, splits_damping",
+        match="does not declare damped_order, symplectic, reversible, stability_limit, gamma_dt_limit",
     ):
         empty_registry.add(plugin(wavezoo_integrators={"x": Undeclared}), "p", "test")
 

@@ -186,7 +186,8 @@ class Integrator(Scheme, ABC):
         symplectic: whether the energy stays bounded, without drift, below the stability limit.
         reversible: whether a step of ``-dt`` undoes a step of ``dt``.
         stability_limit: the largest stable ``omega * dt`` without damping; 0 for never stable, infinite for no limit.
-        splits_damping: whether it damps by kicks, as the damping scheme says, or by the plain rate ``-gamma v``.
+        gamma_dt_limit: a ``gamma * dt`` up to which ``exponential`` and ``midpoint`` damping leave it stable for every
+            ``omega * dt`` up to 0.95 of ``stability_limit``; infinite for no limit.
         accelerations_to_start: how often `init` evaluates the acceleration.
         accelerations_per_step: how often `step` does.
     """
@@ -196,7 +197,7 @@ class Integrator(Scheme, ABC):
     symplectic: bool
     reversible: bool
     stability_limit: float
-    splits_damping: bool
+    gamma_dt_limit: float
     accelerations_to_start: int
     accelerations_per_step: int
 

@@ -72,7 +72,8 @@ class WaveOperator(nn.Module):
         initial_velocity: ``"zero"``, or ``"projected"``: a learned 1x1 convolution of the input.
         readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both.
         courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, smoothly and by
-            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``; ``"off"`` leaves it as it is, as published.
+            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``, and ``γ dt`` below the limits of integrator and damping,
+            where they have one; ``"off"`` leaves both as they are, as published.
 
     Raises:
         WavezooError: if an option is out of range, or if the schemes do not fit each other.
@@ -158,8 +159,7 @@ class WaveOperator(nn.Module):
 
     def courant_limit(self, grid: Grid) -> float:
         """Return the largest Courant number ``c dt`` that is stable on ``grid``, in cells per step."""
-        factor = self.damping.stability_factor if self.integrator.splits_damping else 1.0
-        limit = self.integrator.stability_limit * factor
+        limit = self.integrator.stability_limit * self.damping.stability_factor
         # A grid of one cell carries no wave; the smallest radius keeps its limit finite.
         return limit / max(self.laplacian.spectral_radius(grid), 1e-6) ** 0.5
 
@@ -203,7 +203,7 @@ class WaveOperator(nn.Module):
         return square / (1 + square / limit**2)
 
     def _limited_damping(self, gamma_dt: Tensor) -> Tensor:
-        limit = STABILITY_MARGIN * self.damping.gamma_dt_limit
+        limit = STABILITY_MARGIN * min(self.integrator.gamma_dt_limit, self.damping.gamma_dt_limit)
         if self.courant_guard == "off" or limit == float("inf"):
             return gamma_dt
         return gamma_dt / (1 + gamma_dt / limit)

@@ -16,7 +16,8 @@ class PEFRL(wavezoo.Integrator):
     Equation (Omelyan, Mryglod and Folk 2002, equation 22): drifts by ``xi, chi, 1 - 2(chi + xi), chi, xi`` times dt,
     and between them kicks by ``1/2 - lambda, lambda, lambda, 1/2 - lambda`` times dt.
 
-    Order: 4 without damping, 2 with it. Stability limit: omega dt <= 2.98. Symplectic, reversible.
+    Order: 4 without damping, 2 with it. Stability limit: omega dt <= 2.98, and near it
+    gamma dt <= 0.25. Symplectic, reversible.
     """
 
     order = 4
@@ -24,7 +25,7 @@ class PEFRL(wavezoo.Integrator):
     symplectic = True
     reversible = True
     stability_limit = 2.98
-    splits_damping = True
+    gamma_dt_limit = 0.25
     accelerations_to_start = 0
     accelerations_per_step = 4
 

@@ -22,7 +22,7 @@ class ExplicitEuler(Integrator):
     symplectic = False
     reversible = False
     stability_limit = 0.0
-    splits_damping = False
+    gamma_dt_limit = 0.0
     accelerations_to_start = 0
     accelerations_per_step = 1
 

@@ -12,7 +12,8 @@ class RK4(Integrator):
     Equation (Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I, table II.1.2), for
     ``(u, v)' = (v, c² L u - gamma v)``.
 
-    Order: 4, whatever the damping, which enters by its plain rate. Stability limit: omega dt <= 2 sqrt(2) = 2.828.
+    Order: 4, whatever the damping, which enters by its plain rate. Stability limit: omega dt <= 2 sqrt(2) = 2.828,
+    and near it gamma dt <= 2.2.
     Neither symplectic nor reversible. Four accelerations a step.
     """
 
@@ -21,7 +22,7 @@ class RK4(Integrator):
     symplectic = False
     reversible = False
     stability_limit = 8**0.5
-    splits_damping = False
+    gamma_dt_limit = 2.2
     accelerations_to_start = 0
     accelerations_per_step = 4
 

@@ -15,8 +15,8 @@ class Ruth3(Integrator):
     Equation (Ruth 1983, IEEE Transactions on Nuclear Science 30, 2669): kicks by ``7/24, 3/4, -1/24`` and drifts by
     ``2/3, -2/3, 1`` times dt, in turn.
 
-    Order: 3 without damping, 2 with it. Stability limit: omega dt <= 2.507. Symplectic, not
-    reversible. Three accelerations a step.
+    Order: 3 without damping, 2 with it. Stability limit: omega dt <= 2.507, gamma dt <= 5.8.
+    Symplectic, not reversible. Three accelerations a step.
     """
 
     order = 3
@@ -24,7 +24,7 @@ class Ruth3(Integrator):
     symplectic = True
     reversible = False
     stability_limit = 2.507
-    splits_damping = True
+    gamma_dt_limit = 5.8
     accelerations_to_start = 0
     accelerations_per_step = 3
 

@@ -13,7 +13,7 @@ class SymplecticEuler(Integrator):
 
         v⁺ = v + dt a(u);  u⁺ = u + dt v⁺
 
-    Order: 1. Stability limit: omega dt <= 2. Symplectic, not reversible.
+    Order: 1. Stability limit: omega dt <= 2, gamma dt <= 4. Symplectic, not reversible.
     """
 
     order = 1
@@ -21,7 +21,7 @@ class SymplecticEuler(Integrator):
     symplectic = True
     reversible = False
     stability_limit = 2.0
-    splits_damping = True
+    gamma_dt_limit = 4.0
     accelerations_to_start = 0
     accelerations_per_step = 1
 

@@ -1,5 +1,7 @@
 """Velocity Verlet."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,7 @@ class VelocityVerlet(Integrator):
     symplectic = True
     reversible = True
     stability_limit = 2.0
-    splits_damping = True
+    gamma_dt_limit = math.inf
     accelerations_to_start = 1
     accelerations_per_step = 1
 

@@ -15,8 +15,9 @@ class Yoshida4(Integrator):
     Equation (Yoshida 1990, Physics Letters A 150, 262): steps of ``w dt``, ``(1 - 2 w) dt`` and ``w dt`` with
     ``w = 1 / (2 - 2^(1/3))``.
 
-    Order: 4, also with damping that is itself time-symmetric, such as exponential. Stability limit: omega dt <= 1.573.
-    Symplectic, reversible. Three accelerations a step.
+    Order: 4, also with damping that is itself time-symmetric, such as exponential. Stability limit: omega dt <= 1.573,
+    and near it gamma dt <= 0.7, since the step backwards amplifies what damping took. Symplectic, reversible. Three
+    accelerations a step.
     """
 
     order = 4
@@ -24,7 +25,7 @@ class Yoshida4(Integrator):
     symplectic = True
     reversible = True
     stability_limit = 1.573
-    splits_damping = True
+    gamma_dt_limit = 0.7
     accelerations_to_start = 1
     accelerations_per_step = 3
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from wavezoo.contracts import Damping, Integrator, WaveState, WaveSystem
 from wavezoo.damping.exponential import ExponentialDamping
+from wavezoo.damping.midpoint import MidpointDamping
 from wavezoo.damping.none import NoDamping
 from wavezoo.testing.assertions import (
     growth,
@@ -22,6 +23,9 @@ from wavezoo.testing.assertions import (
 from wavezoo.testing.problems import Problem, rough_start, varying_medium
 
 Build = Callable[[], Integrator]
+
+# Where a scheme has no limit on omega dt or gamma dt, it is tried up to here.
+LARGE = 50.0
 
 
 def order_without_damping(build: Build) -> None:
@@ -56,7 +60,7 @@ def stable_just_below_its_limit(build: Build) -> None:
     limit = build().stability_limit
     if limit == 0:
         return
-    factor = _growth(build(), 50.0 if math.isinf(limit) else 0.98 * limit, 2000)
+    factor = _growth(build(), LARGE if math.isinf(limit) else 0.98 * limit, 2000)
     require(factor <= 1e3, f"declared stable to omega dt = {limit:g}, but grows {factor:.1e} times just below")
 
 
@@ -69,6 +73,18 @@ def unstable_just_above_its_limit(build: Build) -> None:
     require(
         factor >= 1e6, f"declared unstable beyond omega dt = {limit:g}, but grows only {factor:.1e} times just above"
     )
+
+
+def stable_with_damping_below_both_limits(build: Build) -> None:
+    """To 0.95 of the limit on omega dt and to its limit on gamma dt, no damped oscillator grows."""
+    integrator = build()
+    if integrator.stability_limit == 0:
+        return
+    omega_dt = torch.linspace(0.01, 0.95 * min(integrator.stability_limit, LARGE), 60, dtype=torch.float64)
+    gamma_dt = torch.linspace(0.01, min(integrator.gamma_dt_limit, LARGE), 120, dtype=torch.float64)
+    for damping in (ExponentialDamping(), MidpointDamping()):
+        factor = largest_amplification(integrator, damping, omega_dt, gamma_dt)
+        require(factor <= 1 + 1e-9, f"a step with {type(damping).__name__} amplifies by {factor:.6f} below both limits")
 
 
 def reversibility(build: Build) -> None:
@@ -155,6 +171,16 @@ def copies(build: Build) -> None:
     require_copies(build(), run)
 
 
+def largest_amplification(integrator: Integrator, damping: Damping, omega_dt: Tensor, gamma_dt: Tensor) -> float:
+    """Return the largest spectral radius of one step for oscillators with every pair of frequency and damping."""
+    omega, gamma = (each.reshape(-1, 1, 1) for each in torch.meshgrid(omega_dt, gamma_dt, indexing="ij"))
+    system = WaveSystem(lambda u: -u, omega.square(), damping, gamma)
+    one, zero = torch.ones_like(omega), torch.zeros_like(omega)
+    ends = [integrator.step(system, integrator.init(system, u, v), 1.0) for u, v in ((one, zero), (zero, one))]
+    matrices = torch.cat([torch.cat([end.u, end.v], 1) for end in ends], 2)
+    return torch.linalg.eigvals(matrices).abs().max().item()
+
+
 def convergence(integrator: Integrator, damping: Damping) -> float:
     """Return the order with which ``integrator`` converges to a matrix exponential in a varying medium."""
     problem, time = varying_medium(damping), 2.0
@@ -190,6 +216,7 @@ CHECKS = [
     energy_is_bounded,
     stable_just_below_its_limit,
     unstable_just_above_its_limit,
+    stable_with_damping_below_both_limits,
     reversibility,
     counts_its_accelerations,
     gradcheck,
