@@ -8,15 +8,19 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wavezoo"
 # Each module or package with those of ours that it may import.
-FOUNDATION = {"errors", "contracts", "layers", "separable"}
-SCHEMES = {"laplacians", "integrators", "fields", "damping"}
+FOUNDATION = {"bases", "contracts", "errors", "layers", "oscillator"}
+SCHEMES = {"laplacians", "integrators", "fields", "damping", "sources", "flows"}
 ALLOWED = {
     "errors": set(),
     "layers": set(),
-    "contracts": {"errors"},
-    "separable": {"contracts", "errors"},
-    **dict.fromkeys(SCHEMES, FOUNDATION),
-    "operator": FOUNDATION,
+    "system": set(),
+    "contracts": {"errors", "layers", "system"},
+    "bases": {"contracts", "errors"},
+    "oscillator": set(),
+    **{axis: FOUNDATION | {axis} for axis in SCHEMES},
+    "compatibility": {"contracts", "errors"},
+    "gradients": {"contracts", "errors"},
+    "operator": {"compatibility", "contracts", "errors", "gradients", "layers"},
     "hookspecs": {"contracts"},
     "builtin": {"contracts", "hookspecs"} | SCHEMES,
     "plugins": {"contracts", "errors", "hookspecs", "builtin"},

@@ -9,9 +9,11 @@ import wavezoo
 from wavezoo import hookspecs
 from wavezoo.damping.exponential import ExponentialDamping
 from wavezoo.fields.constant import ConstantField
+from wavezoo.flows.uniform import UniformFlow
 from wavezoo.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.laplacians.spectral import SpectralLaplacian
 from wavezoo.plugins import AXES, Registry
+from wavezoo.sources.klein_gordon import KleinGordonSource
 
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "wavezoo_spec")]
 
@@ -32,12 +34,22 @@ class OtherDamping(ExponentialDamping):
     """Another damping."""
 
 
+class OtherSource(KleinGordonSource):
+    """Another source."""
+
+
+class OtherFlow(UniformFlow):
+    """Another flow."""
+
+
 # One scheme for each hook; a hook without one has no test.
 EXAMPLES = {
     "wavezoo_laplacians": (OtherLaplacian, {"laplacian": "other"}, "laplacian"),
     "wavezoo_integrators": (OtherIntegrator, {"integrator": "other"}, "integrator"),
     "wavezoo_fields": (OtherField, {"speed": "other"}, "speed"),
     "wavezoo_damping": (OtherDamping, {"damping": "other"}, "damping"),
+    "wavezoo_sources": (OtherSource, {"source": "other"}, "source"),
+    "wavezoo_flows": (OtherFlow, {"flow": "other"}, "flow"),
 }
 
 

@@ -3,8 +3,20 @@
 from importlib.metadata import version
 
 from wavezoo.build import create_operator
-from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField, WaveState, WaveSystem
-from wavezoo.errors import PluginError, PluginWarning, WavezooError
+from wavezoo.contracts import (
+    Damping,
+    Flow,
+    Integrator,
+    Kick,
+    Laplacian,
+    Modes,
+    ParameterField,
+    Requires,
+    Source,
+    WaveState,
+    WaveSystem,
+)
+from wavezoo.errors import PluginError, PluginWarning, ReverseWarning, WavezooError
 from wavezoo.hookspecs import hookimpl
 from wavezoo.models.wavepde import WavePDE
 from wavezoo.operator import Trajectory, WaveOperator
@@ -13,11 +25,17 @@ from wavezoo.plugins import register
 
 __all__ = [
     "Damping",
+    "Flow",
     "Integrator",
+    "Kick",
     "Laplacian",
+    "Modes",
     "ParameterField",
     "PluginError",
     "PluginWarning",
+    "Requires",
+    "ReverseWarning",
+    "Source",
     "Trajectory",
     "WaveOperator",
     "WavePDE",

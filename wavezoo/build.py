@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField, Scheme
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Scheme, Source
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.operator import WaveOperator
 from wavezoo.plugins import registry
@@ -24,12 +24,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "speed": {"name": "pointwise", "initial": 0.7},
         "damping": "exponential",
         "damping_field": {"name": "constant", "initial": 0.1},
+        "source": "none",
+        "flow": "none",
         "steps": 4,
         "dt": 0.5,
         "dt_per_channel": False,
         "initial_velocity": "zero",
         "readout": "displacement",
         "courant_guard": "limit",
+        "gradient": "store",
+        "causal": False,
     },
     "paper": {
         "laplacian": "spectral",
@@ -37,17 +41,21 @@ PRESETS: dict[str, dict[str, Any]] = {
         "speed": {"name": "pointwise", "initial": 0.7},
         "damping": "linear",
         "damping_field": {"name": "pointwise", "initial": 0.1},
+        "source": "none",
+        "flow": "none",
         "steps": 4,
         "dt": 0.5,
         "dt_per_channel": False,
         "initial_velocity": "zero",
         "readout": "displacement",
         "courant_guard": "off",
+        "gradient": "store",
+        "causal": False,
     },
 }
 
 
-SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping")
+SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping", "source", "flow")
 
 
 def create_operator(channels: int, ndim: int, preset: str = "default", **choices: Any) -> WaveOperator:
@@ -58,8 +66,8 @@ def create_operator(channels: int, ndim: int, preset: str = "default", **choices
         ndim: number of grid axes, 1 or 2.
         preset: a choice on every axis: ``"default"``, or ``"paper"`` for the layer as published.
         **choices: replace single choices of the preset: the schemes ``laplacian``, ``integrator``, ``speed``,
-            ``damping_field`` and ``damping``, and the options of `WaveOperator`. A scheme given without its preset's
-            options takes its own defaults, a field without ``initial`` the preset's.
+            ``damping_field``, ``damping``, ``source`` and ``flow``, and the options of `WaveOperator`. A scheme given
+            without its preset's options takes its own defaults, a field without ``initial`` the preset's.
 
     Raises:
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
@@ -76,6 +84,7 @@ def create_operator(channels: int, ndim: int, preset: str = "default", **choices
         damping_field = None
     laplacian = build_scheme("laplacians", settings.pop("laplacian"), channels, ndim)
     integrator = build_scheme("integrators", settings.pop("integrator"))
+    source, flow = (build_scheme(f"{each}s", settings.pop(each), channels, ndim) for each in ("source", "flow"))
     return WaveOperator(
         channels,
         cast(Laplacian, laplacian),
@@ -83,6 +92,8 @@ def create_operator(channels: int, ndim: int, preset: str = "default", **choices
         _build_field(settings.pop("speed"), PRESETS[preset]["speed"], channels, ndim),
         damping,
         damping_field and _build_field(damping_field, PRESETS[preset]["damping_field"], channels, ndim),
+        cast(Source, source),
+        cast(Flow, flow),
         **settings,
     )
 
@@ -95,7 +106,14 @@ def build_scheme(axis: str, spec: SchemeSpec, *arguments: Any) -> Scheme:
     """
     name, options = split_spec(axis, spec)
     scheme = registry.scheme(axis, name)
-    check_options(f"option of the {axis.removesuffix('s')} {name}", options, scheme, scheme_options(scheme))
+    if isinstance(options.get("inner"), (str, Mapping)) and "inner" in scheme_options(scheme):
+        # A scheme that wraps another of its axis; the inner one starts where the outer one does.
+        options["inner"] = _build_field(options["inner"], {"initial": options["initial"]}, *arguments)
+    what = f"option of the {axis.removesuffix('s')} {name}"
+    check_options(what, options, scheme, scheme_options(scheme))
+    for option, default in scheme_options(scheme).items():
+        if default is inspect.Parameter.empty and option not in options:
+            raise WavezooError(f"{what} {option} is missing; give the {name} as a mapping with name and {option}.")
     return scheme(*arguments, **options)
 
 

@@ -1,29 +1,38 @@
 """The contracts that schemes fulfil, and what they are handed.
 
-Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first. The grid spacing is one cell; times
-are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its inverse.
+Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``, ``*K`` the modes of a Laplacian; channels first. The
+grid spacing is one cell; times are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its
+inverse.
 """
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from wavezoo.errors import require_positive
+from wavezoo.errors import WavezooError, require_positive
+from wavezoo.layers import inverse_softplus
+from wavezoo.system import Damping, Kick, Modes, Requires, Scheme, Source, WaveState, WaveSystem
+
+__all__ = [
+    "Damping",
+    "Flow",
+    "Grid",
+    "Integrator",
+    "Kick",
+    "Laplacian",
+    "Modes",
+    "ParameterField",
+    "Requires",
+    "Scheme",
+    "Source",
+    "WaveState",
+    "WaveSystem",
+]
 
 Grid = Sequence[int]
-
-
-class Scheme:
-    """What every scheme of every axis declares.
-
-    Attributes:
-        variants: sets of options, besides the defaults, that the conformance suite should cover.
-    """
-
-    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ()
 
 
 class Laplacian(Scheme, nn.Module, ABC):
@@ -35,10 +44,13 @@ class Laplacian(Scheme, nn.Module, ABC):
 
     Attributes:
         ndims: the numbers of grid axes it works on.
-        boundary: ``"periodic"``, ``"reflecting"`` or ``"zero"``.
+        boundary: ``"periodic"``, ``"reflecting"``, ``"zero"``, or ``"open"`` where there is no edge to speak of.
         causal: whether position i depends on positions up to i only.
         self_adjoint: whether it is symmetric and negative semi-definite.
-        order: order of accuracy in the grid spacing; infinite for spectral accuracy.
+        order: order of accuracy in the grid spacing; infinite for spectral accuracy, NaN for an operator that is not
+            meant to approach ∇².
+        diagonal: whether it offers `modes`.
+        fixed_grid: the only grid it works on; None for any.
     """
 
     ndims: tuple[int, ...]
@@ -46,6 +58,8 @@ class Laplacian(Scheme, nn.Module, ABC):
     causal: bool
     self_adjoint: bool
     order: float
+    diagonal: bool = False
+    fixed_grid: tuple[int, ...] | None = None
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()
@@ -60,128 +74,49 @@ class Laplacian(Scheme, nn.Module, ABC):
         """
 
     @abstractmethod
-    def spectral_radius(self, grid: Grid) -> float:
-        """Return an upper bound, as tight as can be, on the largest absolute eigenvalue on ``grid``, in 1 / cell²."""
+    def spectral_radius(self, grid: Grid) -> float | Tensor:
+        """Return an upper bound, as tight as can be, on the largest absolute eigenvalue on ``grid``, in 1 / cell².
+
+        A number, or shape ``(C,)`` where it is learned channel by channel.
+        """
+
+    def modes(self, u: Tensor) -> Modes:
+        """Return the eigenvectors for fields like ``u``; a Laplacian that declares ``diagonal`` overrides this."""
+        raise WavezooError(f"{type(self).__name__} is diagonal in no basis that it could offer.")
 
     def forward(self, u: Tensor) -> Tensor:
         """Apply the Laplacian to ``u`` of shape ``(B, C, *G)``."""
         return self.bind(u)(u)
 
 
-class Damping(Scheme, ABC):
-    """How damping changes the velocity during a kick.
-
-    A step of a splitting integrator is a palindrome, so a kick comes in two mirror-image forms: the one in the first
-    half of the step opens it, the one in the second half closes it.
-
-    Attributes:
-        order: the order of accuracy in ``dt`` to which it limits an integrator.
-        gamma_dt_limit: the largest ``gamma * dt`` at which velocity Verlet is stable with it.
-        stability_factor: the factor, at most 1, by which it lowers the integrator's ``stability_limit`` at worst.
-        reversible: whether a kick of ``-dt`` in one form undoes a kick of ``dt`` in the other.
-        uses_gamma: whether it reads the damping field at all.
-    """
-
-    order: float
-    gamma_dt_limit: float
-    stability_factor: float
-    reversible: bool
-    uses_gamma: bool
-
-    @abstractmethod
-    def decay(self, gamma: Tensor, dt: float) -> Tensor:
-        """Return the factor by which a kick of length ``dt`` without acceleration multiplies the velocity.
-
-        Computed once per forward pass and kick length, then handed to both kicks.
-        """
-
-    @abstractmethod
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        """Return the velocity after a kick by acceleration ``a`` for ``dt`` in the first half of a step."""
-
-    @abstractmethod
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        """Return the velocity after a kick by acceleration ``a`` for ``dt`` in the second half of a step."""
-
-    @abstractmethod
-    def rate(self, v: Tensor, gamma: Tensor) -> Tensor:
-        """Return the rate of change of the velocity due to damping, for integrators that do not split."""
-
-
-class WaveSystem:
-    """The medium of one forward pass: ``u' = v``, ``v' = c² L u - gamma v``. All that an integrator sees.
+class Flow(Scheme, nn.Module, ABC):
+    """A medium that moves: what happens at rest, carried along.
 
     Args:
-        laplacian: a bound Laplacian, ``(B, C, *G) -> (B, C, *G)``.
-        speed_squared: c², in cells² / time², broadcastable to ``(B, C, *G)``.
-        damping: the damping scheme.
-        gamma: the damping, in 1 / time, broadcastable to ``(B, C, *G)``; zero where the scheme does not use it.
-    """
-
-    def __init__(
-        self,
-        laplacian: Callable[[Tensor], Tensor],
-        speed_squared: Tensor,
-        damping: Damping,
-        gamma: Tensor,
-    ) -> None:
-        self.laplacian = laplacian
-        self.speed_squared = speed_squared
-        self.damping = damping
-        self.gamma = gamma
-        self._decay: dict[float, Tensor] = {}
-
-    def acceleration(self, u: Tensor) -> Tensor:
-        """Return ``c² L u``, shape ``(B, C, *G)``."""
-        return self.speed_squared * self.laplacian(u)
-
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
-        """Return the velocity after a damped kick of length ``dt`` in the first half of a step."""
-        return self.damping.opening_kick(v, a, dt, self._decay_over(dt))
-
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
-        """Return the velocity after a damped kick of length ``dt`` in the second half of a step."""
-        return self.damping.closing_kick(v, a, dt, self._decay_over(dt))
-
-    def kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
-        """Return the velocity after a damped kick of length ``dt`` that stands alone: its two halves in turn."""
-        return self.closing_kick(self.opening_kick(v, a, dt / 2), a, dt / 2)
-
-    def damped_acceleration(self, u: Tensor, v: Tensor) -> Tensor:
-        """Return ``c² L u - gamma v``, for integrators that do not split."""
-        return self.acceleration(u) + self.damping.rate(v, self.gamma)
-
-    def energy(self, u: Tensor, v: Tensor) -> Tensor:
-        """Return the energy ``½ Σ v²/c² - ½ Σ u L u`` of each sample, shape ``(B,)``; conserved without damping."""
-        # Where the speed underflows to zero nothing moves, and 0 / 0 stands for no energy.
-        kinetic = torch.where(v == 0, 0.0, v.square() / self.speed_squared)
-        return (kinetic - u * self.laplacian(u)).flatten(1).sum(1) / 2
-
-    def _decay_over(self, dt: float) -> Tensor:
-        if dt not in self._decay:
-            self._decay[dt] = self.damping.decay(self.gamma, dt)
-        return self._decay[dt]
-
-
-class WaveState(NamedTuple):
-    """What an integrator carries from step to step.
+        channels: number of channels C.
+        ndim: number of grid axes.
 
     Attributes:
-        u: displacement, ``(B, C, *G)``.
-        v: velocity, ``(B, C, *G)``.
-        a: acceleration at ``u``, for integrators that need it again in the next step; otherwise None.
+        moves: whether it moves at all.
     """
 
-    u: Tensor
-    v: Tensor
-    a: Tensor | None = None
+    moves: bool
+
+    def __init__(self, channels: int, ndim: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.ndim = ndim
+
+    @abstractmethod
+    def carry(self, u: Tensor, time: Tensor) -> Tensor:
+        """Return ``u`` of shape ``(B, C, *G)`` carried along for ``time``, a tensor that broadcasts to ``(C,)``."""
 
 
 class Integrator(Scheme, ABC):
     """A one-step method for a `WaveSystem`.
 
     Attributes:
-        order: order of accuracy in ``dt`` without damping.
+        order: order of accuracy in ``dt`` without damping; infinite for an exact one.
         damped_order: the same with ``exponential`` damping.
         symplectic: whether the energy stays bounded, without drift, below the stability limit.
         reversible: whether a step of ``-dt`` undoes a step of ``dt``.
@@ -192,8 +127,8 @@ class Integrator(Scheme, ABC):
         accelerations_per_step: how often `step` does.
     """
 
-    order: int
-    damped_order: int
+    order: float
+    damped_order: float
     symplectic: bool
     reversible: bool
     stability_limit: float
@@ -209,6 +144,26 @@ class Integrator(Scheme, ABC):
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
         """Return the state a time ``dt`` later; ``dt`` may be negative."""
 
+    def advance(
+        self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return displacement and velocity after ``steps`` steps.
+
+        One step after the other; a scheme that can do the same for less overrides this.
+
+        Args:
+            system: the medium.
+            u: displacement, ``(B, C, *G)``.
+            v: velocity, likewise; None for a field at rest.
+            dt: time step.
+            steps: number of steps, at least 1.
+            velocity: whether the final velocity is wanted; without, None may stand in its place.
+        """
+        state = self.init(system, u, torch.zeros_like(u) if v is None else v)
+        for _ in range(steps):
+            state = self.step(system, state, dt)
+        return state.u, state.v
+
 
 class ParameterField(Scheme, nn.Module, ABC):
     """A positive coefficient of the wave equation, as a function of the layer's input.
@@ -216,27 +171,46 @@ class ParameterField(Scheme, nn.Module, ABC):
     Args:
         channels: number of channels C.
         ndim: number of grid axes.
-        initial: the value that a fresh field has where its input is zero; in cells / time for a speed, 1 / time for
-            a damping.
+        initial: the value that a fresh field has in the middle of a grid where its input is zero; in cells / time for
+            a speed, 1 / time for a damping.
+        maximum: a bound on the values, which turns the link from a softplus, as published, into a sigmoid times the
+            bound; None for no bound.
 
     Raises:
-        WavezooError: if ``initial`` is not positive.
+        WavezooError: if ``initial`` is not positive, or not below ``maximum``.
 
     Attributes:
         depends_on_input: whether the value depends on the input.
         depends_on_position: whether the value depends on the position by itself, whatever the input.
+        varies_in_space: whether the value can differ from position to position.
     """
 
     depends_on_input: bool
     depends_on_position: bool
+    varies_in_space: bool
 
-    def __init__(self, channels: int, ndim: int, *, initial: float) -> None:
+    def __init__(self, channels: int, ndim: int, *, initial: float, maximum: float | None = None) -> None:
         super().__init__()
         require_positive("initial value of a field", initial)
+        if maximum is not None and not initial < maximum < math.inf:
+            raise WavezooError(f"maximum of a field is {maximum!r}; give a finite number above its initial {initial}.")
         self.channels = channels
         self.ndim = ndim
         self.initial = initial
+        self.maximum = maximum
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Return positive values broadcastable to ``x`` of shape ``(B, C, *G)``."""
+
+    def link(self, raw: Tensor) -> Tensor:
+        """Map any real number to a positive one, below ``maximum`` if there is one."""
+        if self.maximum is None:
+            return nn.functional.softplus(raw)
+        return self.maximum * torch.sigmoid(raw)
+
+    def unlinked(self, value: float) -> float:
+        """Return the number that `link` maps to ``value``."""
+        if self.maximum is None:
+            return inverse_softplus(value)
+        return math.log(value / (self.maximum - value))

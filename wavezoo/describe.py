@@ -62,6 +62,7 @@ def describe(name: str) -> str:
 def _describe_scheme(axis: str, name: str) -> str:
     scheme, owner = registry.scheme(axis, name), registry.owner(axis, name)
     facts = {fact: getattr(scheme, fact) for fact in inspect.get_annotations(CONTRACTS[axis])}
+    facts["requires"] = ", ".join(need for need, wanted in vars(scheme.requires).items() if wanted) or "nothing"
     return (
         f"{axis.removesuffix('s')} {name}, from {owner.name} ({owner.source})\n\n{inspect.getdoc(scheme)}\n\n"
         f"Facts:\n{_table(facts)}\n\nOptions:\n{_table(_options(scheme)) or '  none'}"

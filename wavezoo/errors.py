@@ -18,6 +18,10 @@ class PluginWarning(UserWarning):
     """An installed plugin was left out; the message names it and says why."""
 
 
+class ReverseWarning(UserWarning):
+    """A trajectory was computed again instead of run backwards; the message says why."""
+
+
 def nearest_first(value: object, allowed: Iterable[object]) -> list[str]:
     """Return ``allowed`` as text, the entries most like ``value`` first."""
     names = [str(name) for name in allowed]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pluggy
 
-from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Source
 
 PROJECT = "wavezoo"
 
@@ -41,4 +41,20 @@ def wavezoo_damping() -> Mapping[str, type[Damping]]:  # type: ignore[empty-body
     """Return damping schemes by name.
 
     Each is a final subclass of `wavezoo.Damping` and is built as ``cls(**options)``.
+    """
+
+
+@hookspec
+def wavezoo_sources() -> Mapping[str, type[Source]]:  # type: ignore[empty-body]
+    """Return forces on the field by name.
+
+    Each is a final subclass of `wavezoo.Source` and is built as ``cls(channels, ndim, **options)``.
+    """
+
+
+@hookspec
+def wavezoo_flows() -> Mapping[str, type[Flow]]:  # type: ignore[empty-body]
+    """Return flows of the medium by name.
+
+    Each is a final subclass of `wavezoo.Flow` and is built as ``cls(channels, ndim, **options)``.
     """

@@ -9,13 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wavezoo.contracts import Damping, Grid, Integrator, Laplacian, ParameterField, WaveState, WaveSystem
-from wavezoo.errors import WavezooError, not_allowed, require_positive
+from wavezoo.compatibility import check_options, check_schemes, require_count
+from wavezoo.contracts import Damping, Flow, Grid, Integrator, Laplacian, ParameterField, Source, WaveSystem
+from wavezoo.errors import WavezooError
+from wavezoo.gradients import GRADIENTS, differentiable
 from wavezoo.layers import conv
 
 INITIAL_VELOCITIES = ("zero", "projected")
 READOUTS = ("displacement", "velocity", "projected")
-COURANT_GUARDS = ("limit", "off")
+COURANT_GUARDS = ("limit", "raise", "off")
 
 # At the stability limit itself a scheme grows linearly; this much below it, rounding does not carry it across.
 STABILITY_MARGIN = 0.95
@@ -33,7 +35,9 @@ class Trajectory(NamedTuple):
         velocity: ``(T, B, C, *G)``, in displacement per step.
         energy: ``(T, B)``, weighted by 1/c².
         courant: largest Courant number of each sample, ``(B,)``, in cells per step.
-        courant_limit: the largest stable Courant number.
+        courant_limit: the largest stable Courant number of each channel, ``(C,)``.
+        margin: what is left to the stability bound, ``1 - omega dt / limit`` at the cell and time where it is least,
+            sources included, ``(B,)``; negative beyond the bound, 1 where there is none.
     """
 
     times: Tensor
@@ -41,7 +45,8 @@ class Trajectory(NamedTuple):
     velocity: Tensor
     energy: Tensor
     courant: Tensor
-    courant_limit: float
+    courant_limit: Tensor
+    margin: Tensor
 
     @property
     def wecs(self) -> Tensor:
@@ -53,8 +58,9 @@ class WaveOperator(nn.Module):
     """Solves ``u_tt = c(x)² ∇²u - γ(x) u_t`` from its input, for ``steps`` time steps (Vejendla 2025, equations 1-4).
 
     The input gives the initial displacement, the speed c, the damping γ and, if asked for, the initial velocity; the
-    output has its shape and dtype. Any grid size works, odd or even. The solver runs in float32 or better whatever
-    autocast says; the convolutions that make fields and projections follow autocast like any others.
+    output has its shape and dtype. Any grid size works, odd, even or 1, and so does an empty batch. NaN in a sample
+    passes through to its output and to no other sample's. The solver runs in float32 or better whatever autocast says;
+    the convolutions that make fields and projections follow autocast like any others.
 
     Time is measured in steps inside: with the speed ``c dt``, in cells per step (the Courant number), and the damping
     ``γ dt``, the integrator takes steps of length 1, and the learned ``dt`` gets its gradient through them.
@@ -66,14 +72,23 @@ class WaveOperator(nn.Module):
         speed: the field that gives c from the input, in cells / time.
         damping: the damping scheme.
         damping_field: the field that gives γ, in 1 / time; None if and only if ``damping`` does not use it.
+        source: a force on the field; None for no force.
+        flow: how the medium moves; None for a medium at rest.
         steps: number of time steps.
         dt: initial time step; learned, as its logarithm.
         dt_per_channel: learn one ``dt`` for each channel instead of one for the layer.
         initial_velocity: ``"zero"``, or ``"projected"``: a learned 1x1 convolution of the input.
         readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both.
         courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, smoothly and by
-            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``, and ``γ dt`` below the limits of integrator and damping,
-            where they have one; ``"off"`` leaves both as they are, as published.
+            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``, the stiffness of a source with it, and ``γ dt`` below the
+            limits of integrator and damping, where they have one; ``"raise"`` raises an error where one is exceeded,
+            which reads a number back from the device and so breaks a compiled graph; ``"off"`` leaves all as they are,
+            as published.
+        gradient: how the backward pass gets at the trajectory. ``"store"`` keeps it; ``"recompute"`` keeps the
+            operator's input alone and runs forward again; ``"reverse"`` runs the scheme backwards from the final state,
+            for reversible schemes, and recomputes instead, with a warning, where damping would amplify rounding too
+            far, and always under `torch.compile`. With `torch.func` only ``"store"`` works; the others raise.
+        causal: refuse to be built unless every output position depends on positions up to its own only.
 
     Raises:
         WavezooError: if an option is out of range, or if the schemes do not fit each other.
@@ -87,6 +102,8 @@ class WaveOperator(nn.Module):
         speed: ParameterField,
         damping: Damping,
         damping_field: ParameterField | None = None,
+        source: Source | None = None,
+        flow: Flow | None = None,
         *,
         steps: int = 4,
         dt: float = 0.5,
@@ -94,19 +111,46 @@ class WaveOperator(nn.Module):
         initial_velocity: str = "zero",
         readout: str = "displacement",
         courant_guard: str = "limit",
+        gradient: str = "store",
+        causal: bool = False,
     ) -> None:
         super().__init__()
-        _check_options(steps, dt, initial_velocity, readout, courant_guard)
-        _check_schemes(laplacian, integrator, damping, damping_field, courant_guard)
+        check_options(
+            steps,
+            dt,
+            {
+                "initial_velocity": (initial_velocity, INITIAL_VELOCITIES),
+                "readout": (readout, READOUTS),
+                "courant_guard": (courant_guard, COURANT_GUARDS),
+                "gradient": (gradient, GRADIENTS),
+            },
+        )
+        source = source if source is not None and source.exerts_force else None
+        flow = flow if flow is not None and flow.moves else None
+        check_schemes(
+            laplacian,
+            integrator,
+            speed,
+            damping,
+            damping_field,
+            source,
+            flow,
+            limits=courant_guard == "limit",
+            reverses=gradient == "reverse",
+            causal=causal,
+        )
         self.channels = channels
         self.ndim = laplacian.ndim
         self.steps = steps
         self.courant_guard = courant_guard
+        self.gradient = gradient
         self.laplacian = laplacian
         self.integrator = integrator
         self.speed = speed
         self.damping = damping
         self.damping_field = damping_field
+        self.source = source
+        self.flow = flow
         self.log_dt = nn.Parameter(torch.full((channels if dt_per_channel else 1,), dt).log())
         self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
         self.readout = readout
@@ -121,14 +165,80 @@ class WaveOperator(nn.Module):
         """Map ``x`` of shape ``(B, C, *G)`` to the wave at ``steps * dt``, same shape and dtype.
 
         Raises:
-            WavezooError: if ``x`` has another number of channels or grid axes.
+            WavezooError: if ``x`` has another number of channels or grid axes, or no grid cell; with
+                ``courant_guard="raise"``, if a stability limit is exceeded.
         """
-        system, state = self._start(x)
-        with _without_autocast(x.device):
-            state = self.integrator.init(system, state.u, state.v)
-            for _ in range(self.steps):
-                state = self.integrator.step(system, state, 1.0)
-        return self._read(state).to(x.dtype)
+        self._check_input(x)
+        return differentiable(self, x, self.gradient)
+
+    def fields(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return speed, damping (None if unused) and initial velocity (None for rest) that ``x`` gives.
+
+        In cells / time, 1 / time and displacement per step.
+        """
+        velocity = None if self.velocity_projection is None else self.velocity_projection(x)
+        return self.speed(x), None if self.damping_field is None else self.damping_field(x), velocity
+
+    def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
+        """Return the medium for fields like ``u``, with time in steps and the Courant guard applied.
+
+        Args:
+            u: displacement, ``(B, C, *G)``, in float32 or better.
+            speed: c, broadcastable to ``u``, in cells / time.
+            gamma: γ, likewise, in 1 / time; None where the damping does not use it.
+        """
+        dt = self.log_dt.to(u.dtype).exp().view(1, -1, *[1] * self.ndim)
+        square = (speed.to(u.dtype) * dt).clamp(max=LARGEST_COURANT_NUMBER).square()
+        gamma_dt = u.new_zeros(()) if gamma is None else gamma.to(u.dtype) * dt
+        source_scale = dt.square()
+        if self.courant_guard == "limit":
+            square, source_scale = self._limited(square, source_scale, u)
+            gamma_dt = self._limited_damping(gamma_dt)
+        system = WaveSystem(
+            self.laplacian.bind(u),
+            square,
+            self.damping,
+            gamma_dt,
+            modes=(lambda: self.laplacian.modes(u)) if self.laplacian.diagonal else None,
+            source=self.source,
+            source_scale=source_scale,
+        )
+        if self.courant_guard == "raise":
+            self._raise_beyond_limits(system, u)
+        return system
+
+    def initial_state(self, x: Tensor, velocity: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return displacement and velocity at the start, in the dtype of the solver; None stands for rest."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        return x.to(dtype), None if velocity is None else velocity.to(dtype)
+
+    def integrated(
+        self, u: Tensor, v: Tensor | None, speed: Tensor, gamma: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Solve the wave equation for ``steps`` steps in a medium at rest: the operator without fields and flow.
+
+        Args:
+            u: displacement, ``(B, C, *G)``.
+            v: velocity, likewise, in displacement per step; None for rest.
+            speed: c, broadcastable to ``u``, in cells / time.
+            gamma: γ, likewise, in 1 / time; None where the damping does not use it.
+
+        Returns:
+            Displacement and velocity; None in place of a velocity that the read-out does not need.
+        """
+        with without_autocast(u.device):
+            system = self.medium(u, speed, gamma)
+            return self.integrator.advance(system, u, v, 1.0, self.steps, self.readout != "displacement")
+
+    def read(self, u: Tensor, v: Tensor | None) -> Tensor:
+        """Return the read-out of a final state, carried along by the flow."""
+        u = self._carried(u, self.steps)
+        if v is None or self.readout == "displacement":
+            return u
+        v = self._carried(v, self.steps)
+        if self.readout_projection is None:
+            return v
+        return self.readout_projection(torch.cat([u, v], 1).to(self.log_dt.dtype))
 
     @torch.no_grad()
     def simulate(self, x: Tensor, steps: int | None = None, every: int = 1) -> Trajectory:
@@ -142,121 +252,125 @@ class WaveOperator(nn.Module):
         Raises:
             WavezooError: if ``x`` does not fit, or if ``steps`` or ``every`` is less than 1.
         """
-        _require_count("steps", self.steps if steps is None else steps)
-        _require_count("every", every)
-        system, state = self._start(x)
+        steps = self.steps if steps is None else steps
+        require_count("steps", steps)
+        require_count("every", every)
+        self._check_input(x)
+        speed, gamma, velocity = self.fields(x)
         records = []
-        with _without_autocast(x.device):
-            state = self.integrator.init(system, state.u, state.v)
-            for step in range((self.steps if steps is None else steps) + 1):
+        with without_autocast(x.device):
+            u, v = self.initial_state(x, velocity)
+            system = self.medium(u, speed, gamma)
+            state = self.integrator.init(system, u, torch.zeros_like(u) if v is None else v)
+            largest = self._omega_dt_squared(system, u)
+            for step in range(steps + 1):
                 if step:
                     state = self.integrator.step(system, state, 1.0)
                 if step % every == 0:
-                    records.append((torch.tensor(step), state.u, state.v, system.energy(state.u, state.v)))
+                    moved = [self._carried(each, step) for each in (state.u, state.v)]
+                    records.append((torch.tensor(step), *moved, system.energy(state.u, state.v)))
+                    largest = torch.maximum(largest, self._omega_dt_squared(system, state.u))
         times, displacement, velocity, energy = (torch.stack(column) for column in zip(*records, strict=True))
-        courant = system.speed_squared.sqrt().expand_as(state.u).flatten(1).amax(1)
-        return Trajectory(times, displacement, velocity, energy, courant, self.courant_limit(x.shape[2:]))
+        limit = self._stability_limit()
+        return Trajectory(
+            times,
+            displacement,
+            velocity,
+            energy,
+            courant=system.speed_squared.sqrt().expand_as(u).flatten(1).amax(1),
+            courant_limit=self.courant_limit(x.shape[2:]),
+            margin=1 - largest.flatten(1).amax(1).sqrt() / limit,
+        )
 
-    def courant_limit(self, grid: Grid) -> float:
-        """Return the largest Courant number ``c dt`` that is stable on ``grid``, in cells per step."""
-        limit = self.integrator.stability_limit * self.damping.stability_factor
-        # A grid of one cell carries no wave; the smallest radius keeps its limit finite.
-        return limit / max(self.laplacian.spectral_radius(grid), 1e-6) ** 0.5
+    def courant_limit(self, grid: Grid) -> Tensor:
+        """Return the largest Courant number ``c dt`` that is stable on ``grid`` without a source, in cells per step.
+
+        Shape ``(C,)``; infinite for integrators without a limit.
+        """
+        with torch.no_grad():
+            return self._stability_limit() / self._spectral_radius(grid, self.log_dt).expand(self.channels).sqrt()
 
     def extra_repr(self) -> str:
         return (
             f"channels={self.channels}, integrator={type(self.integrator).__name__}, "
             f"damping={type(self.damping).__name__}, steps={self.steps}, courant_guard={self.courant_guard!r}, "
-            f"readout={self.readout!r}"
+            f"readout={self.readout!r}, gradient={self.gradient!r}"
         )
 
     def _projection(self, in_channels: int) -> nn.Module:
         return conv(self.ndim)(in_channels, self.channels, 1)
 
-    def _start(self, x: Tensor) -> tuple[WaveSystem, WaveState]:
-        """Return the medium that ``x`` makes and the state that it starts from, with time in steps."""
+    def _check_input(self, x: Tensor) -> None:
+        grid = "(B, C, N)" if self.ndim == 1 else "(B, C, H, W)"
         if x.ndim != self.ndim + 2 or x.shape[1] != self.channels:
-            grid = "(B, C, N)" if self.ndim == 1 else "(B, C, H, W)"
             raise WavezooError(
                 f"input of shape {tuple(x.shape)} does not fit a wave operator on {grid} with C = {self.channels}."
             )
-        velocity = torch.zeros_like(x) if self.velocity_projection is None else self.velocity_projection(x)
-        speed = self.speed(x)
-        gamma = None if self.damping_field is None else self.damping_field(x)
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        with _without_autocast(x.device):
-            u = x.to(dtype)
-            dt = self.log_dt.to(dtype).exp().view(1, -1, *[1] * self.ndim)
-            system = WaveSystem(
-                self.laplacian.bind(u),
-                self._limited_square(speed.to(dtype) * dt, x.shape[2:]),
-                self.damping,
-                u.new_zeros(()) if gamma is None else self._limited_damping(gamma.to(dtype) * dt),
-            )
-        return system, WaveState(u, velocity.to(dtype))
+        if 0 in x.shape[2:]:
+            raise WavezooError(f"input of shape {tuple(x.shape)} has no grid cell; give at least 1 along each axis.")
 
-    def _limited_square(self, courant: Tensor, grid: Grid) -> Tensor:
-        if self.courant_guard == "off" or self.integrator.stability_limit == float("inf"):
-            return courant.square()
-        limit = STABILITY_MARGIN * self.courant_limit(grid)
-        square = courant.clamp(max=LARGEST_COURANT_NUMBER).square()
-        return square / (1 + square / limit**2)
+    def _carried(self, u: Tensor, steps: int) -> Tensor:
+        if self.flow is None:
+            return u
+        with without_autocast(u.device):
+            return self.flow.carry(u, self.dt * steps)
+
+    def _stability_limit(self) -> float:
+        return self.integrator.stability_limit * self.damping.stability_factor
+
+    def _spectral_radius(self, grid: Grid, like: Tensor) -> Tensor:
+        """Return the Laplacian's spectral radius, shape ``(1,)`` or ``(C,)``."""
+        radius = self.laplacian.spectral_radius(grid)
+        # A grid of one cell carries no wave; the smallest radius keeps its limit finite.
+        if isinstance(radius, Tensor):
+            return radius.to(like.dtype).clamp(min=1e-6).view(-1)
+        return like.new_full((1,), max(radius, 1e-6))
+
+    def _omega_dt_squared(self, system: WaveSystem, u: Tensor) -> Tensor:
+        """Return a bound on the square of ``omega dt`` that each cell's values stand for, shape of ``u``."""
+        radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim)
+        return (system.speed_squared * radius + system.stiffness(u)).expand_as(u)
+
+    def _limited(self, square: Tensor, source_scale: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the square of the Courant number and the scale of the source, brought below the stability limit."""
+        limit = STABILITY_MARGIN * self._stability_limit()
+        if limit == float("inf"):
+            return square, source_scale
+        radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim)
+        if self.source is None:
+            return square / (1 + square * (radius / limit**2)), source_scale
+        stiffness = self.source.stiffness(u) * source_scale
+        excess = 1 + (square * radius + stiffness) / limit**2
+        return square / excess, source_scale / excess
 
     def _limited_damping(self, gamma_dt: Tensor) -> Tensor:
         limit = STABILITY_MARGIN * min(self.integrator.gamma_dt_limit, self.damping.gamma_dt_limit)
-        if self.courant_guard == "off" or limit == float("inf"):
+        if limit == float("inf"):
             return gamma_dt
         return gamma_dt / (1 + gamma_dt / limit)
 
-    def _read(self, state: WaveState) -> Tensor:
-        if self.readout_projection is not None:
-            both = torch.cat([state.u, state.v], 1)
-            return self.readout_projection(both.to(self.log_dt.dtype))
-        return state.u if self.readout == "displacement" else state.v
+    def _raise_beyond_limits(self, system: WaveSystem, u: Tensor) -> None:
+        if u.device.type == "meta" or u.numel() == 0:
+            return
+        found = self._omega_dt_squared(system, u).detach().amax().sqrt().item()
+        if found > self._stability_limit():
+            courant = system.speed_squared.detach().amax().sqrt().item()
+            raise WavezooError(
+                f"omega dt reaches {found:.3g} at a Courant number of {courant:.3g}, beyond the stability limit "
+                f"{self._stability_limit():.3g} of {type(self.integrator).__name__}. Lower dt or the speed, take "
+                'another integrator, or use courant_guard="limit".'
+            )
+        gamma_limit = min(self.integrator.gamma_dt_limit, self.damping.gamma_dt_limit)
+        if (gamma_dt := system.gamma.detach().amax().item()) > gamma_limit:
+            raise WavezooError(
+                f"gamma dt reaches {gamma_dt:.3g}, beyond the limit {gamma_limit:.3g} of "
+                f"{type(self.integrator).__name__} with {type(self.damping).__name__}. Lower dt or the damping, or use "
+                'courant_guard="limit".'
+            )
 
 
-def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """Return a context without autocast, or none where ``device`` (the meta device) knows none."""
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
-
-
-def _require_count(what: str, value: int) -> None:
-    if not isinstance(value, int) or value < 1:
-        raise WavezooError(f"{what} is {value!r}; give a whole number of time steps, at least 1.")
-
-
-def _check_options(steps: int, dt: float, initial_velocity: str, readout: str, courant_guard: str) -> None:
-    _require_count("steps", steps)
-    require_positive("dt", dt)
-    for what, value, allowed in (
-        ("initial_velocity", initial_velocity, INITIAL_VELOCITIES),
-        ("readout", readout, READOUTS),
-        ("courant_guard", courant_guard, COURANT_GUARDS),
-    ):
-        if value not in allowed:
-            raise not_allowed(what, value, allowed)
-
-
-def _check_schemes(
-    laplacian: Laplacian,
-    integrator: Integrator,
-    damping: Damping,
-    damping_field: ParameterField | None,
-    courant_guard: str,
-) -> None:
-    if laplacian.ndim not in laplacian.ndims:
-        raise not_allowed(f"number of grid axes of {type(laplacian).__name__}", laplacian.ndim, laplacian.ndims)
-    if courant_guard == "limit" and integrator.stability_limit == 0:
-        raise WavezooError(
-            f"{type(integrator).__name__} has a stability limit of 0, so no Courant number is below it. "
-            'Use another integrator, such as velocity_verlet, or courant_guard="off".'
-        )
-    if damping.uses_gamma and damping_field is None:
-        raise WavezooError(f"{type(damping).__name__} needs a damping field; give one, such as pointwise.")
-    if damping_field is not None and not damping.uses_gamma:
-        raise WavezooError(
-            f"{type(damping).__name__} does not read the damping field {type(damping_field).__name__}; "
-            "leave the field out, or choose another damping, such as exponential."
-        )

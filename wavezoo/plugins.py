@@ -16,7 +16,7 @@ from typing import Any
 import pluggy
 
 from wavezoo import builtin, hookspecs
-from wavezoo.contracts import Damping, Integrator, Laplacian, ParameterField, Scheme
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Scheme, Source
 from wavezoo.errors import PluginError, PluginWarning, nearest_first, not_allowed
 
 CONTRACTS: dict[str, type[Scheme]] = {
@@ -24,6 +24,8 @@ CONTRACTS: dict[str, type[Scheme]] = {
     "integrators": Integrator,
     "fields": ParameterField,
     "damping": Damping,
+    "sources": Source,
+    "flows": Flow,
 }
 AXES = tuple(CONTRACTS)
 ENTRY_POINT_GROUP = "wavezoo"

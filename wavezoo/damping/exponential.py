@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping
+from wavezoo.contracts import Damping, Kick
 
 
 class ExponentialDamping(Damping):
@@ -23,15 +23,14 @@ class ExponentialDamping(Damping):
     stability_factor = 1.0
     reversible = True
     uses_gamma = True
+    exact_decay = True
 
-    def decay(self, gamma: Tensor, dt: float) -> Tensor:
-        return torch.exp(gamma * -dt)
+    def opening(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(torch.exp(gamma * -dt), dt)
 
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v * decay, a, alpha=dt)
+    def closing(self, gamma: Tensor, dt: float) -> Kick:
+        decay = torch.exp(gamma * -dt)
+        return Kick(decay, decay * dt)
 
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v, a, alpha=dt) * decay
-
-    def rate(self, v: Tensor, gamma: Tensor) -> Tensor:
-        return -gamma * v
+    def rate(self, gamma: Tensor) -> Tensor:
+        return gamma

@@ -2,10 +2,9 @@
 
 import math
 
-import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping
+from wavezoo.contracts import Damping, Kick
 
 
 class LinearDamping(Damping):
@@ -26,14 +25,11 @@ class LinearDamping(Damping):
     reversible = False
     uses_gamma = True
 
-    def decay(self, gamma: Tensor, dt: float) -> Tensor:
-        return 1 - gamma * dt
+    def opening(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(1 - gamma * dt, dt)
 
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v * decay, a, alpha=dt)
+    def closing(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(1 - gamma * dt, dt)
 
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v * decay, a, alpha=dt)
-
-    def rate(self, v: Tensor, gamma: Tensor) -> Tensor:
-        return -gamma * v
+    def rate(self, gamma: Tensor) -> Tensor:
+        return gamma

@@ -2,10 +2,9 @@
 
 import math
 
-import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping
+from wavezoo.contracts import Damping, Kick
 
 
 class MidpointDamping(Damping):
@@ -25,15 +24,17 @@ class MidpointDamping(Damping):
     reversible = True
     uses_gamma = True
 
-    def decay(self, gamma: Tensor, dt: float) -> Tensor:
-        half = gamma * (dt / 2)
-        return (1 - half) / (1 + half)
+    def opening(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(_decay(gamma, dt), dt)
 
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v * decay, a, alpha=dt)
+    def closing(self, gamma: Tensor, dt: float) -> Kick:
+        decay = _decay(gamma, dt)
+        return Kick(decay, decay * dt)
 
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v, a, alpha=dt) * decay
+    def rate(self, gamma: Tensor) -> Tensor:
+        return gamma
 
-    def rate(self, v: Tensor, gamma: Tensor) -> Tensor:
-        return -gamma * v
+
+def _decay(gamma: Tensor, dt: float) -> Tensor:
+    half = gamma * (dt / 2)
+    return (1 - half) / (1 + half)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping
+from wavezoo.contracts import Damping, Kick
 
 
 class NoDamping(Damping):
@@ -19,15 +19,13 @@ class NoDamping(Damping):
     stability_factor = 1.0
     reversible = True
     uses_gamma = False
+    exact_decay = True
 
-    def decay(self, gamma: Tensor, dt: float) -> Tensor:
-        return torch.ones_like(gamma)
+    def opening(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(None, dt)
 
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v, a, alpha=dt)
+    def closing(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(None, dt)
 
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float, decay: Tensor) -> Tensor:
-        return torch.add(v, a, alpha=dt)
-
-    def rate(self, v: Tensor, gamma: Tensor) -> Tensor:
-        return torch.zeros_like(v)
+    def rate(self, gamma: Tensor) -> Tensor:
+        return torch.zeros_like(gamma)

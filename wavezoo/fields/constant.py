@@ -2,10 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wavezoo.contracts import ParameterField
-from wavezoo.layers import inverse_softplus
 
 
 class ConstantField(ParameterField):
@@ -15,14 +13,17 @@ class ConstantField(ParameterField):
 
     Args:
         initial: the value of a fresh field; in cells / time for a speed, 1 / time for a damping.
+        maximum: a bound on the values, by a sigmoid in place of the softplus; None for no bound.
     """
 
     depends_on_input = False
     depends_on_position = False
+    varies_in_space = False
+    variants = ({"maximum": 4.0},)
 
-    def __init__(self, channels: int, ndim: int, *, initial: float) -> None:
-        super().__init__(channels, ndim, initial=initial)
-        self.weight = nn.Parameter(torch.full((channels,), inverse_softplus(initial)))
+    def __init__(self, channels: int, ndim: int, *, initial: float, maximum: float | None = None) -> None:
+        super().__init__(channels, ndim, initial=initial, maximum=maximum)
+        self.weight = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(self.weight).view(1, -1, *[1] * self.ndim)
+        return self.link(self.weight).view(1, -1, *[1] * self.ndim)

@@ -4,11 +4,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wavezoo.contracts import ParameterField
 from wavezoo.errors import WavezooError
-from wavezoo.layers import conv, inverse_softplus
+from wavezoo.layers import conv
 
 
 class DepthwiseField(ParameterField):
@@ -19,6 +18,7 @@ class DepthwiseField(ParameterField):
     Args:
         initial: the value of a fresh field where its input is zero; in cells / time for a speed, 1 / time for a
             damping.
+        maximum: a bound on the values, by a sigmoid in place of the softplus; None for no bound.
         kernel_size: width of the kernels, odd, in cells; beyond the edges the input counts as zero.
 
     Raises:
@@ -27,16 +27,20 @@ class DepthwiseField(ParameterField):
 
     depends_on_input = True
     depends_on_position = False
+    varies_in_space = True
+    variants = ({"maximum": 4.0},)
 
-    def __init__(self, channels: int, ndim: int, *, initial: float, kernel_size: int = 3) -> None:
-        super().__init__(channels, ndim, initial=initial)
+    def __init__(
+        self, channels: int, ndim: int, *, initial: float, maximum: float | None = None, kernel_size: int = 3
+    ) -> None:
+        super().__init__(channels, ndim, initial=initial, maximum=maximum)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise WavezooError(f"kernel_size is {kernel_size!r}; give an odd number of cells, such as 3.")
         padding = kernel_size // 2
         self.local = conv(ndim)(channels, channels, kernel_size, padding=padding, groups=channels, bias=False)
         self.conv = conv(ndim)(channels, channels, 1)
         nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
-        self.conv.bias = nn.Parameter(torch.full((channels,), inverse_softplus(initial)))
+        self.conv.bias = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(self.conv(self.local(x)))
+        return self.link(self.conv(self.local(x)))

@@ -4,10 +4,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wavezoo.contracts import ParameterField
-from wavezoo.layers import conv, inverse_softplus
+from wavezoo.layers import conv
 
 
 class PointwiseField(ParameterField):
@@ -18,16 +17,19 @@ class PointwiseField(ParameterField):
     Args:
         initial: the value of a fresh field where its input is zero; in cells / time for a speed, 1 / time for a
             damping.
+        maximum: a bound on the values, by a sigmoid in place of the softplus; None for no bound.
     """
 
     depends_on_input = True
     depends_on_position = False
+    varies_in_space = True
+    variants = ({"maximum": 4.0},)
 
-    def __init__(self, channels: int, ndim: int, *, initial: float) -> None:
-        super().__init__(channels, ndim, initial=initial)
+    def __init__(self, channels: int, ndim: int, *, initial: float, maximum: float | None = None) -> None:
+        super().__init__(channels, ndim, initial=initial, maximum=maximum)
         self.conv = conv(ndim)(channels, channels, 1)
         nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
-        self.conv.bias = nn.Parameter(torch.full((channels,), inverse_softplus(initial)))
+        self.conv.bias = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(self.conv(x))
+        return self.link(self.conv(x))

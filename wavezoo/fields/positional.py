@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from wavezoo.contracts import ParameterField
 from wavezoo.errors import WavezooError
-from wavezoo.layers import inverse_softplus
 
 
 class PositionalField(ParameterField):
@@ -16,6 +15,7 @@ class PositionalField(ParameterField):
 
     Args:
         initial: the value of a fresh field; in cells / time for a speed, 1 / time for a damping.
+        maximum: a bound on the values, by a sigmoid in place of the softplus; None for no bound.
         resolution: cells of the map along each axis.
 
     Raises:
@@ -24,13 +24,17 @@ class PositionalField(ParameterField):
 
     depends_on_input = False
     depends_on_position = True
+    varies_in_space = True
+    variants = ({"maximum": 4.0},)
 
-    def __init__(self, channels: int, ndim: int, *, initial: float, resolution: int = 16) -> None:
-        super().__init__(channels, ndim, initial=initial)
+    def __init__(
+        self, channels: int, ndim: int, *, initial: float, maximum: float | None = None, resolution: int = 16
+    ) -> None:
+        super().__init__(channels, ndim, initial=initial, maximum=maximum)
         if resolution < 1:
             raise WavezooError(f"resolution is {resolution!r}; give a number of cells, at least 1.")
-        self.weight = nn.Parameter(torch.full((1, channels, *[resolution] * ndim), inverse_softplus(initial)))
+        self.weight = nn.Parameter(torch.full((1, channels, *[resolution] * ndim), self.unlinked(initial)))
 
     def forward(self, x: Tensor) -> Tensor:
         mode = "linear" if self.ndim == 1 else "bilinear"
-        return F.softplus(F.interpolate(self.weight, size=x.shape[2:], mode=mode, align_corners=False))
+        return self.link(F.interpolate(self.weight, size=x.shape[2:], mode=mode, align_corners=False))

@@ -29,5 +29,5 @@ class SymplecticEuler(Integrator):
         return WaveState(u, v)
 
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
-        v = system.kick(state.v, system.acceleration(state.u), dt)
+        v = system.accelerated(state.v, state.u, "whole", dt)
         return WaveState(torch.add(state.u, v, alpha=dt), v)

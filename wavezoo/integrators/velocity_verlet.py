@@ -15,7 +15,8 @@ class VelocityVerlet(Integrator):
 
         v½ = v + dt/2 a(u);  u⁺ = u + dt v½;  v⁺ = v½ + dt/2 a(u⁺)
 
-    The acceleration at the end of a step serves the next one, so k steps evaluate it k + 1 times.
+    The acceleration at the end of a step serves the next one, and the kicks on either side of it are taken as one, so
+    k steps evaluate it k + 1 times, k times where the final velocity is not wanted.
     Order: 2. Stability limit: omega dt <= 2. Symplectic, reversible.
     """
 
@@ -37,3 +38,13 @@ class VelocityVerlet(Integrator):
         u = torch.add(u, v, alpha=dt)
         a = system.acceleration(u)
         return WaveState(u, system.closing_kick(v, a, dt / 2), a)
+
+    def advance(
+        self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        v = system.accelerated(v, u, "opening", dt / 2)
+        for _ in range(steps - 1):
+            u = torch.add(u, v, alpha=dt)
+            v = system.accelerated(v, u, "between", dt / 2)
+        u = torch.add(u, v, alpha=dt)
+        return u, system.accelerated(v, u, "closing", dt / 2) if velocity else None

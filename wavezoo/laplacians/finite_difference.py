@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Grid, Laplacian
+from wavezoo.bases import BASES, uses_matmul
+from wavezoo.contracts import Grid, Laplacian, Modes
 from wavezoo.errors import not_allowed
 
 # Weights of u[i] and u[i ± 1], u[i ± 2], ... for the second derivative (Fornberg 1988, table 1).
@@ -14,12 +15,6 @@ STENCILS: dict[int, tuple[float, ...]] = {
     2: (-2.0, 1.0),
     4: (-5 / 2, 4 / 3, -1 / 12),
     6: (-49 / 18, 3 / 2, -3 / 20, 1 / 90),
-}
-# The largest wave number that fits N cells between each boundary, in 1 / cell.
-LARGEST_WAVE_NUMBER: dict[str, Callable[[int], float]] = {
-    "periodic": lambda size: 2 * math.pi * (size // 2) / size,
-    "reflecting": lambda size: math.pi * (size - 1) / size,
-    "zero": lambda size: math.pi * size / (size + 1),
 }
 
 
@@ -43,14 +38,15 @@ class FiniteDifferenceLaplacian(Laplacian):
     causal = False
     self_adjoint = True
     order: float = 2
-    variants = tuple({"order": order, "boundary": boundary} for order in STENCILS for boundary in LARGEST_WAVE_NUMBER)
+    diagonal = True
+    variants = tuple({"order": order, "boundary": boundary} for order in STENCILS for boundary in BASES)
 
     def __init__(self, channels: int, ndim: int, *, order: int = 2, boundary: str = "periodic") -> None:
         super().__init__(channels, ndim)
         if order not in STENCILS:
             raise not_allowed("order of the finite-difference Laplacian", order, STENCILS)
-        if boundary not in LARGEST_WAVE_NUMBER:
-            raise not_allowed("boundary of the finite-difference Laplacian", boundary, LARGEST_WAVE_NUMBER)
+        if boundary not in BASES:
+            raise not_allowed("boundary of the finite-difference Laplacian", boundary, BASES)
         self.order = order
         self.boundary = boundary
 
@@ -68,6 +64,15 @@ class FiniteDifferenceLaplacian(Laplacian):
 
         return apply
 
+    def modes(self, u: Tensor) -> Modes:
+        basis, matmul = BASES[self.boundary], uses_matmul("auto", u.shape[2:])
+        centre, *sides = STENCILS[int(self.order)]
+        eigenvalues = u.new_zeros(())
+        for k in basis.wave_numbers(u, matmul):
+            along_axis = centre + sum(2 * weight * torch.cos(j * k) for j, weight in enumerate(sides, 1))
+            eigenvalues = eigenvalues + along_axis
+        return basis.modes(u, eigenvalues, matmul)
+
     def spectral_radius(self, grid: Grid) -> float:
         return sum(self._largest_eigenvalue(size) for size in grid)
 
@@ -76,7 +81,7 @@ class FiniteDifferenceLaplacian(Laplacian):
 
     def _largest_eigenvalue(self, size: int) -> float:
         centre, *sides = STENCILS[int(self.order)]
-        k = LARGEST_WAVE_NUMBER[self.boundary](size)
+        k = BASES[self.boundary].largest_wave_number(size)
         return -centre - 2 * sum(weight * math.cos(j * k) for j, weight in enumerate(sides, 1))
 
     def _shifted(self, u: Tensor, axis: int, distance: int) -> Tensor:

@@ -62,9 +62,10 @@ class WavePDE(nn.Module):
             2.5 gives a block the parameters of ConvNeXt's.
         preset: ``"default"`` or ``"paper"``: the choice on every axis, and the block around the operator.
         laplacian: scheme in place of the preset's, by name or as a mapping with options; likewise ``integrator``,
-            ``speed``, ``damping_field`` and ``damping``.
+            ``speed``, ``damping_field``, ``damping``, ``source`` and ``flow``.
         steps: number of time steps in place of the preset's; likewise the other options of `wavezoo.WaveOperator`,
-            ``dt``, ``dt_per_channel``, ``initial_velocity``, ``readout`` and ``courant_guard``.
+            ``dt``, ``dt_per_channel``, ``initial_velocity``, ``readout``, ``courant_guard``, ``gradient`` and
+            ``causal``.
         drop_rate: dropout before the classifier.
         drop_path_rate: stochastic depth at the last block, growing linearly from 0 at the first.
         device: where to build the parameters.
@@ -92,12 +93,16 @@ class WavePDE(nn.Module):
         speed: SchemeSpec | None = None,
         damping_field: SchemeSpec | None = None,
         damping: SchemeSpec | None = None,
+        source: SchemeSpec | None = None,
+        flow: SchemeSpec | None = None,
         steps: int | None = None,
         dt: float | None = None,
         dt_per_channel: bool | None = None,
         initial_velocity: str | None = None,
         readout: str | None = None,
         courant_guard: str | None = None,
+        gradient: str | None = None,
+        causal: bool | None = None,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         device: torch.device | str | None = None,
@@ -110,12 +115,16 @@ class WavePDE(nn.Module):
             "speed": speed,
             "damping_field": damping_field,
             "damping": damping,
+            "source": source,
+            "flow": flow,
             "steps": steps,
             "dt": dt,
             "dt_per_channel": dt_per_channel,
             "initial_velocity": initial_velocity,
             "readout": readout,
             "courant_guard": courant_guard,
+            "gradient": gradient,
+            "causal": causal,
         }
         operator = {"preset": preset} | {name: value for name, value in choices.items() if value is not None}
         _check_architecture(depths, dims, strides, patch_size, preset, global_pool)
@@ -191,13 +200,13 @@ class WavePDE(nn.Module):
 
     @torch.jit.ignore
     def no_weight_decay(self) -> set[str]:
-        """Return the names of the physical parameters: time steps, speeds and damping."""
+        """Return the names of the physical parameters: time steps and those of the schemes."""
         return {
             f"{prefix}.{name}"
             for prefix, module in self.named_modules()
             if isinstance(module, WaveOperator)
             for name, _ in module.named_parameters()
-            if name.partition(".")[0] in ("log_dt", "speed", "damping_field")
+            if name.partition(".")[0] in ("log_dt", "speed", "damping_field", "laplacian", "source", "flow")
         }
 
     def _check_size(self, height: int, width: int) -> None:

@@ -8,13 +8,14 @@ Use them on a scheme of your own with pytest::
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wavezoo.contracts import Scheme
 from wavezoo.errors import WavezooError
 from wavezoo.plugins import CONTRACTS
-from wavezoo.testing import damping, fields, integrators, laplacians
+from wavezoo.testing import damping, fields, flows, integrators, laplacians, sources
 
 Check = Callable[[], None]
 
@@ -23,7 +24,19 @@ SUITES: Mapping[str, Sequence[Callable[..., None]]] = {
     "integrators": integrators.CHECKS,
     "fields": fields.CHECKS,
     "damping": damping.CHECKS,
+    "sources": sources.CHECKS,
+    "flows": flows.CHECKS,
 }
+
+
+def cases(scheme: type[Scheme]) -> list[Mapping[str, Any]]:
+    """Return the sets of options that the suite covers: none if every option has a default, then the variants."""
+    parameters = inspect.signature(scheme).parameters.values()
+    # A field's initial value is given by whoever builds it.
+    incomplete = any(
+        each.kind is each.KEYWORD_ONLY and each.default is each.empty and each.name != "initial" for each in parameters
+    )
+    return [*([] if incomplete else [{}]), *scheme.variants]
 
 
 def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
@@ -31,7 +44,8 @@ def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
 
     Args:
         scheme: a subclass of one of the contracts.
-        **options: options to build it with; without any, its defaults and all its ``variants`` are covered.
+        **options: options to build it with; without any, all its ``variants`` are covered, and its defaults where every
+            option has one.
 
     Raises:
         WavezooError: if ``scheme`` is a subclass of no contract.
@@ -41,7 +55,7 @@ def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
         contracts = ", ".join(f"wavezoo.{contract.__name__}" for contract in CONTRACTS.values())
         raise WavezooError(f"{scheme.__name__} is a subclass of none of {contracts}.")
     found: list[Check] = []
-    for variant in [options] if options else [{}, *scheme.variants]:
+    for variant in [options] if options else cases(scheme):
         for check in suite:
             bound = functools.partial(check, functools.partial(scheme, **variant))
             label = ",".join(f"{key}={value}" for key, value in variant.items())

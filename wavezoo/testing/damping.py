@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping, WaveState, WaveSystem
+from wavezoo.contracts import Damping, Kick, WaveState, WaveSystem
 from wavezoo.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.testing.assertions import (
     growth,
@@ -72,23 +72,32 @@ def zero_damping_is_none(build: Build) -> None:
     v, a = random_input((2, 3, 8)), random_input((2, 3, 8), seed=1)
     zero = torch.zeros(1, 3, 1, dtype=torch.float64)
     expected = v + 0.3 * a
-    for kick in (damping.opening_kick, damping.closing_kick):
-        require_close(kick(v, a, 0.3, damping.decay(zero, 0.3)), expected, "damping of zero changes a kick", units=4)
-    require(not damping.rate(v, zero).any(), "damping of zero has a rate")
+    for kick in (damping.opening(zero, 0.3), damping.closing(zero, 0.3)):
+        require_close(_kicked(v, a, kick), expected, "damping of zero changes a kick", units=4)
+    require(not damping.rate(zero).any(), "damping of zero has a rate")
 
 
-def rate_is_minus_gamma_v(build: Build) -> None:
+def rate_is_gamma(build: Build) -> None:
     """Where it reads gamma, the rate is that of the equation, and a short kick follows it."""
     damping = build()
     if not damping.uses_gamma:
         return
     v, gamma = random_input((2, 3, 8)), random_input((1, 3, 8), seed=1).abs()
-    rate = damping.rate(v, gamma)
-    require_close(rate, -gamma * v, "the rate is not -gamma v", units=4)
+    require_close(damping.rate(gamma), gamma, "the rate is not gamma", units=4)
     dt = 1e-6
-    for kick in (damping.opening_kick, damping.closing_kick):
-        kicked = kick(v, torch.zeros_like(v), dt, damping.decay(gamma, dt))
-        require_close((kicked - v) / dt, rate, "a short kick does not follow the rate", units=1e11)
+    for kick in (damping.opening(gamma, dt), damping.closing(gamma, dt)):
+        kicked = _kicked(v, torch.zeros_like(v), kick)
+        require_close((kicked - v) / dt, -gamma * v, "a short kick does not follow the rate", units=1e11)
+
+
+def exact_where_declared(build: Build) -> None:
+    """A kick without acceleration is the exact decay where declared, and only there."""
+    damping = build()
+    v, gamma = random_input((2, 3, 8)), random_input((1, 3, 8), seed=1).abs()
+    exact = v * torch.exp(-gamma * 0.7) if damping.uses_gamma else v
+    for kick in (damping.opening(gamma, 0.7), damping.closing(gamma, 0.7)):
+        found = torch.allclose(_kicked(v, torch.zeros_like(v), kick), exact)
+        require(found == damping.exact_decay, f"exact_decay is {damping.exact_decay}, observed {found}")
 
 
 def order(build: Build) -> None:
@@ -103,14 +112,9 @@ def reversibility(build: Build) -> None:
     if not damping.reversible:
         return
     v, a, gamma = random_input((2, 3, 8)), random_input((2, 3, 8), seed=1), random_input((1, 3, 8), seed=2).abs()
-    for there, back in (
-        (damping.opening_kick, damping.closing_kick),
-        (damping.closing_kick, damping.opening_kick),
-    ):
-        kicked = there(v, a, 0.3, damping.decay(gamma, 0.3))
-        require_close(
-            back(kicked, a, -0.3, damping.decay(gamma, -0.3)), v, "declared reversible, but does not lead back"
-        )
+    for there, back in ((damping.opening, damping.closing), (damping.closing, damping.opening)):
+        kicked = _kicked(v, a, there(gamma, 0.3))
+        require_close(_kicked(kicked, a, back(gamma, -0.3)), v, "declared reversible, but does not lead back")
 
 
 def gradcheck(build: Build) -> None:
@@ -118,7 +122,7 @@ def gradcheck(build: Build) -> None:
     damping = build()
 
     def step(v: Tensor, a: Tensor, gamma: Tensor) -> Tensor:
-        return _step(damping, v, a, gamma, 0.5) + damping.rate(v, gamma)
+        return _step(damping, v, a, gamma, 0.5) + damping.rate(gamma) * v
 
     inputs = random_input((1, 2, 4)), random_input((1, 2, 4), seed=1), random_input((1, 2, 4), seed=2).abs()
     require_gradcheck(step, *inputs)
@@ -130,7 +134,7 @@ def dtype_and_device(build: Build) -> None:
     for dtype in (torch.float32, torch.float64):
         for device in ("cpu", "meta"):
             v = random_input((2, 3, 8), dtype).to(device)
-            for result in (_step(damping, v, v, v.abs(), 0.5), damping.rate(v, v.abs())):
+            for result in (_step(damping, v, v, v.abs(), 0.5), damping.rate(v.abs())):
                 require(result.dtype == dtype, f"a {dtype} velocity gives {result.dtype}")
                 require(result.device.type == device, f"a velocity on {device} gives one on {result.device}")
 
@@ -148,8 +152,11 @@ def copies(build: Build) -> None:
 
 
 def _step(damping: Damping, v: Tensor, a: Tensor, gamma: Tensor, dt: float) -> Tensor:
-    decay = damping.decay(gamma, dt / 2)
-    return damping.closing_kick(damping.opening_kick(v, a, dt / 2, decay), a, dt / 2, decay)
+    return _kicked(_kicked(v, a, damping.opening(gamma, dt / 2)), a, damping.closing(gamma, dt / 2))
+
+
+def _kicked(v: Tensor, a: Tensor, kick: Kick) -> Tensor:
+    return (v if kick.decay is None else kick.decay * v) + kick.push * a
 
 
 def _growth(damping: Damping, fraction_of_limit: float, gamma_dt: float, steps: int) -> float:
@@ -163,8 +170,8 @@ def _run(
 ) -> Iterator[tuple[WaveSystem, WaveState]]:
     integrator, start = VelocityVerlet(), rough_start()
     dt_per_time = fraction_of_limit * integrator.stability_limit / start.omega_max
-    speed_squared = torch.full_like(start.u, dt_per_time**2)
-    system = WaveSystem(start.system.laplacian, speed_squared, damping, torch.full_like(start.u, gamma_dt))
+    speed_squared, gamma = (start.u.new_full((1, 1, 1), value) for value in (dt_per_time**2, gamma_dt))
+    system = WaveSystem(start.system.laplacian, speed_squared, damping, gamma, modes=lambda: start.system.modes)
     state = integrator.init(system, start.u, start.v * dt_per_time)
     yield system, state
     for _ in range(steps):
@@ -177,7 +184,8 @@ CHECKS = [
     stability_factor_is_honest,
     unstable_beyond_its_gamma_limit,
     zero_damping_is_none,
-    rate_is_minus_gamma_v,
+    rate_is_gamma,
+    exact_where_declared,
     order,
     reversibility,
     gradcheck,

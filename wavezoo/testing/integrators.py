@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping, Integrator, WaveState, WaveSystem
+from wavezoo.contracts import Damping, Integrator, Modes, WaveState, WaveSystem
 from wavezoo.damping.exponential import ExponentialDamping
 from wavezoo.damping.midpoint import MidpointDamping
 from wavezoo.damping.none import NoDamping
+from wavezoo.laplacians.spectral import SpectralLaplacian
 from wavezoo.testing.assertions import (
     growth,
     observed_order,
@@ -45,7 +47,7 @@ def energy_is_bounded(build: Build) -> None:
     integrator = build()
     if not integrator.symplectic:
         return
-    problem = varying_medium(NoDamping())
+    problem = varying_medium(NoDamping(), integrator)
     dt = 0.5 * min(integrator.stability_limit, 4.0) / problem.omega_max
     energies = torch.stack([problem.system.energy(state.u, state.v) for state in _run(integrator, problem, dt, 2000)])
     swings = (energies / energies[0] - 1).abs()
@@ -82,9 +84,26 @@ def stable_with_damping_below_both_limits(build: Build) -> None:
         return
     omega_dt = torch.linspace(0.01, 0.95 * min(integrator.stability_limit, LARGE), 60, dtype=torch.float64)
     gamma_dt = torch.linspace(0.01, min(integrator.gamma_dt_limit, LARGE), 120, dtype=torch.float64)
-    for damping in (ExponentialDamping(), MidpointDamping()):
+    dampings: tuple[Damping, ...] = (ExponentialDamping(), MidpointDamping())
+    for damping in (each for each in dampings if each.exact_decay or not integrator.requires.exact_decay):
         factor = largest_amplification(integrator, damping, omega_dt, gamma_dt)
         require(factor <= 1 + 1e-9, f"a step with {type(damping).__name__} amplifies by {factor:.6f} below both limits")
+
+
+def advance_is_as_many_steps(build: Build) -> None:
+    """`advance` by k steps is k steps, from rest too, with and without the final velocity."""
+    integrator = build()
+    problem = varying_medium(ExponentialDamping(), integrator)
+    for v in (problem.v, None):
+        start = problem if v is not None else problem._replace(v=torch.zeros_like(problem.u))
+        *_, end = _run(integrator, start, 0.2, 5)
+        for velocity in (True, False):
+            u, final = integrator.advance(problem.system, problem.u, v, 0.2, 5, velocity)
+            require_close(u, end.u, "advance by 5 steps is not 5 steps")
+            if velocity:
+                require(final is not None, "advance gives no velocity")
+            if final is not None:
+                require_close(final, end.v, "advance by 5 steps gives another velocity than 5 steps")
 
 
 def reversibility(build: Build) -> None:
@@ -93,7 +112,7 @@ def reversibility(build: Build) -> None:
     if not integrator.reversible:
         return
     for damping in (NoDamping(), ExponentialDamping()):
-        problem = varying_medium(damping)
+        problem = varying_medium(damping, integrator)
         dt = 0.3 * min(integrator.stability_limit, 4.0) / problem.omega_max
         *_, end = _run(integrator, problem, dt, 50)
         back = integrator.init(problem.system, end.u, end.v)
@@ -107,7 +126,7 @@ def reversibility(build: Build) -> None:
 def counts_its_accelerations(build: Build) -> None:
     """A run evaluates the Laplacian as often as declared."""
     integrator = build()
-    problem = varying_medium(NoDamping())
+    problem = varying_medium(NoDamping(), integrator)
     calls = 0
 
     def counted(u: Tensor) -> Tensor:
@@ -115,7 +134,7 @@ def counts_its_accelerations(build: Build) -> None:
         calls += 1
         return problem.system.laplacian(u)
 
-    system = WaveSystem(counted, problem.system.speed_squared, NoDamping(), problem.system.gamma)
+    system = _like(problem.system, laplacian=counted)
     list(_run(integrator, problem._replace(system=system), 0.1, 5))
     declared = integrator.accelerations_to_start + 5 * integrator.accelerations_per_step
     require(calls == declared, f"5 steps evaluate {calls} Laplacians, declared are {declared}")
@@ -123,10 +142,11 @@ def counts_its_accelerations(build: Build) -> None:
 
 def gradcheck(build: Build) -> None:
     """The gradient through two steps is right, for state, speed and damping."""
-    integrator, problem = build(), varying_medium(ExponentialDamping(), size=6)
+    integrator = build()
+    problem = varying_medium(ExponentialDamping(), integrator, size=6)
 
     def two_steps(u: Tensor, v: Tensor, speed_squared: Tensor, gamma: Tensor) -> Tensor:
-        system = WaveSystem(problem.system.laplacian, speed_squared, ExponentialDamping(), gamma)
+        system = _like(problem.system, speed_squared=speed_squared, gamma=gamma)
         *_, end = _run(integrator, Problem(system, u, v, 1.0, problem.solution), 0.2, 2)
         return torch.cat([end.u, end.v])
 
@@ -135,14 +155,22 @@ def gradcheck(build: Build) -> None:
 
 def dtype_and_device(build: Build) -> None:
     """States keep the dtype and device of the start, the meta device included."""
-    integrator, problem = build(), varying_medium(ExponentialDamping())
+    integrator = build()
+    problem = varying_medium(ExponentialDamping(), integrator)
+    laplacian = SpectralLaplacian(1, 1)
     for dtype in (torch.float32, torch.float64):
         for device in ("cpu", "meta"):
             u, v, c2, gamma = (
                 each.to(device, dtype)
                 for each in (problem.u, problem.v, problem.system.speed_squared, problem.system.gamma)
             )
-            system = WaveSystem(lambda u: u.roll(1, -1) - 2 * u + u.roll(-1, -1), c2, ExponentialDamping(), gamma)
+            system = WaveSystem(
+                laplacian.bind(u),
+                c2,
+                ExponentialDamping(),
+                gamma,
+                modes=lambda: laplacian.modes(u),  # noqa: B023
+            )
             *_, end = _run(integrator, Problem(system, u, v, 1.0, problem.solution), 0.1, 2)
             for part in (end.u, end.v):
                 require(part.dtype == dtype, f"a {dtype} start gives a {part.dtype} state")
@@ -151,7 +179,8 @@ def dtype_and_device(build: Build) -> None:
 
 def batch_independence(build: Build) -> None:
     """A sample's result does not depend on its batch."""
-    integrator, problem = build(), varying_medium(ExponentialDamping())
+    integrator = build()
+    problem = varying_medium(ExponentialDamping(), integrator)
 
     def run(u: Tensor) -> Tensor:
         *_, end = _run(integrator, problem._replace(u=u, v=torch.zeros_like(u)), 0.1, 3)
@@ -162,7 +191,7 @@ def batch_independence(build: Build) -> None:
 
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
-    problem = varying_medium(NoDamping())
+    problem = varying_medium(NoDamping(), build())
 
     def run(integrator: Integrator) -> Tensor:
         *_, end = _run(integrator, problem, 0.1, 3)
@@ -174,7 +203,8 @@ def copies(build: Build) -> None:
 def largest_amplification(integrator: Integrator, damping: Damping, omega_dt: Tensor, gamma_dt: Tensor) -> float:
     """Return the largest spectral radius of one step for oscillators with every pair of frequency and damping."""
     omega, gamma = (each.reshape(-1, 1, 1) for each in torch.meshgrid(omega_dt, gamma_dt, indexing="ij"))
-    system = WaveSystem(lambda u: -u, omega.square(), damping, gamma)
+    modes = Modes(lambda u: u, lambda u: u, -torch.ones((), dtype=omega.dtype))
+    system = WaveSystem(lambda u: -u, omega.square(), damping, gamma, modes=lambda: modes)
     one, zero = torch.ones_like(omega), torch.zeros_like(omega)
     ends = [integrator.step(system, integrator.init(system, u, v), 1.0) for u, v in ((one, zero), (zero, one))]
     matrices = torch.cat([torch.cat([end.u, end.v], 1) for end in ends], 2)
@@ -183,7 +213,7 @@ def largest_amplification(integrator: Integrator, damping: Damping, omega_dt: Te
 
 def convergence(integrator: Integrator, damping: Damping) -> float:
     """Return the order with which ``integrator`` converges to a matrix exponential in a varying medium."""
-    problem, time = varying_medium(damping), 2.0
+    problem, time = varying_medium(damping, integrator), 2.0
     u_exact, v_exact = problem.solution(time)
     counts, errors = (24, 32, 48, 64, 96), []
     for count in counts:
@@ -193,6 +223,18 @@ def convergence(integrator: Integrator, damping: Damping) -> float:
     if max(errors) <= 1e-11:
         return math.inf
     return observed_order([time / count for count in counts], errors)
+
+
+def _like(system: WaveSystem, **changes: Any) -> WaveSystem:
+    """Return a system with the same medium but for ``changes``."""
+    given = {
+        "laplacian": system.laplacian,
+        "speed_squared": system.speed_squared,
+        "damping": system.damping,
+        "gamma": system.gamma,
+        "modes": lambda: system.modes,
+    }
+    return WaveSystem(**{**given, **changes})
 
 
 def _run(integrator: Integrator, problem: Problem, dt: float, steps: int) -> list[WaveState]:
@@ -217,6 +259,7 @@ CHECKS = [
     stable_just_below_its_limit,
     unstable_just_above_its_limit,
     stable_with_damping_below_both_limits,
+    advance_is_as_many_steps,
     reversibility,
     counts_its_accelerations,
     gradcheck,

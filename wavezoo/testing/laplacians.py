@@ -1,11 +1,13 @@
 """What every Laplacian must do. ``build`` is called as ``build(channels, ndim)``."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
+from torch import Tensor
 
-from wavezoo.contracts import Laplacian
+from wavezoo.contracts import Grid, Laplacian
 from wavezoo.testing.assertions import (
     grids,
     observed_order,
@@ -28,13 +30,13 @@ TIGHTNESS = 0.05
 
 
 def constants_map_to_zero(build: Build) -> None:
-    """A field without differences has no curvature, unless the boundary holds it at zero."""
+    """A field without differences has no curvature where there is no edge, or a wall that reflects."""
     for laplacian, grid in _on_grids(build):
-        if laplacian.boundary == "zero":
+        if laplacian.boundary not in ("periodic", "reflecting"):
             continue
         ones = torch.ones(1, 2, *grid, dtype=torch.float64)
         size = laplacian(ones).abs().max().item()
-        require(size <= 1e-12 * laplacian.spectral_radius(grid), f"a constant on {grid} maps to {size:.2e}")
+        require(size <= 1e-12 * _radius(laplacian, grid), f"a constant on {grid} maps to {size:.2e}")
 
 
 def self_adjoint_and_negative(build: Build) -> None:
@@ -50,8 +52,10 @@ def self_adjoint_and_negative(build: Build) -> None:
 
 def order(build: Build) -> None:
     """A wave that the boundary allows is mapped to its eigenvalue times itself, to the declared order."""
-    for ndim in build(1, 1).ndims:
-        laplacian = build(1, ndim).double()
+    for laplacian in (build(1, ndim).double() for ndim in _ndims(build)):
+        ndim = laplacian.ndim
+        if math.isnan(laplacian.order):
+            continue
         if math.isinf(laplacian.order):
             error = max(_error(laplacian, size, mode)[1] for size in (9, 16) for mode in (1, 2, 3))
             require(error <= 1e-10, f"declared exact, but off by {error:.2e} in {ndim}D")
@@ -64,11 +68,24 @@ def spectral_radius_is_true_and_tight(build: Build) -> None:
     """`spectral_radius` is at least the largest absolute eigenvalue, and little more."""
     for laplacian, grid in _on_grids(build):
         true = torch.linalg.eigvals(dense_matrix(laplacian, grid)).abs().max().item()
-        bound = laplacian.spectral_radius(grid)
+        bound = _radius(laplacian, grid)
         require(bound >= true * (1 - 1e-10), f"spectral_radius({grid}) = {bound:.6g} is below the true {true:.6g}")
         require(
             relative(bound, true) <= TIGHTNESS, f"spectral_radius({grid}) = {bound:.6g}, the true one is {true:.6g}"
         )
+
+
+def modes_are_its_eigenvectors(build: Build) -> None:
+    """Where declared diagonal, its modes lead there and back, and multiplying by eigenvalues is what it does."""
+    for laplacian, grid in _on_grids(build):
+        if not laplacian.diagonal:
+            continue
+        u = random_input((2, 2, *grid))
+        modes = laplacian.modes(u)
+        spectrum = modes.transform(u)
+        require_close(modes.inverse(spectrum), u, f"its modes do not lead back on {grid}")
+        require_close(modes.inverse(spectrum * modes.eigenvalues), laplacian(u), f"its modes are not its own on {grid}")
+        require((modes.eigenvalues <= 1e-10).all(), f"its modes have positive eigenvalues on {grid}")
 
 
 def any_layout(build: Build) -> None:
@@ -121,7 +138,29 @@ def _error(laplacian: Laplacian, size: int, mode: int) -> tuple[float, float]:
 
 
 def _on_grids(build: Build) -> list[tuple[Laplacian, tuple[int, ...]]]:
-    return [(build(2, len(grid)).double(), grid) for grid in grids(build(2, 1).ndims)]
+    """Return it on every grid, fresh and, where it learns, also with other parameters."""
+    found = []
+    for ndim in _ndims(build):
+        fresh = build(2, ndim).double()
+        for grid in [fresh.fixed_grid] if fresh.fixed_grid else grids((ndim,)):
+            found.append((fresh, grid))
+            if any(True for _ in fresh.parameters()):
+                learned = build(2, ndim).double()
+                for number, parameter in enumerate(learned.parameters()):
+                    parameter.data += random_input(parameter.shape, seed=number)
+                found.append((learned, grid))
+    return found
+
+
+def _ndims(build: Build) -> Sequence[int]:
+    """Return the numbers of axes of a class, or of one with options bound to it."""
+    return cast(Any, getattr(build, "func", build)).ndims
+
+
+def _radius(laplacian: Laplacian, grid: Grid) -> float:
+    """Return the spectral radius of the first channel."""
+    radius = laplacian.spectral_radius(grid)
+    return radius.view(-1)[0].item() if isinstance(radius, Tensor) else radius
 
 
 CHECKS = [
@@ -129,6 +168,7 @@ CHECKS = [
     self_adjoint_and_negative,
     order,
     spectral_radius_is_true_and_tight,
+    modes_are_its_eigenvectors,
     any_layout,
     gradcheck,
     dtype_and_device,

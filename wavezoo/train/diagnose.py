@@ -21,8 +21,8 @@ def explain_divergence(model: nn.Module, images: Tensor) -> str:
         if not x.isfinite().all():
             return f"The input of the wave layer {name} is not finite. Lower optimizer.lr, or set optimizer.clip_grad."
         run = operator.simulate(x)
-        courant, limit = run.courant.max().item(), run.courant_limit
-        if courant > limit or not run.displacement.isfinite().all():
+        courant, limit = run.courant.max().item(), run.courant_limit.min().item()
+        if (run.margin < 0).any() or not run.displacement.isfinite().all():
             gain = run.wecs.max().item()
             growth = f"grows {gain:.3g} times" if math.isfinite(gain) else "grows beyond all numbers"
             return (

@@ -1,0 +1,1 @@
+"""Flows of the medium, one a file."""

@@ -1,0 +1,1 @@
+"""Forces on the field, one a file."""

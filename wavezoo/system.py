@@ -1,0 +1,317 @@
+"""The medium of one forward pass, as integrators see it, and the schemes that are part of it.
+
+Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``, ``*K`` the modes of a Laplacian; channels first.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Modes(NamedTuple):
+    """The eigenvectors of a self-adjoint Laplacian, as a pair of transforms.
+
+    Attributes:
+        transform: from the grid ``(B, C, *G)`` to modes ``(B, C, *K)``, real or complex.
+        inverse: back, for modes of a real field.
+        eigenvalues: real and not positive, broadcastable to ``(B, C, *K)``, in 1 / cell².
+    """
+
+    transform: Callable[[Tensor], Tensor]
+    inverse: Callable[[Tensor], Tensor]
+    eigenvalues: Tensor
+
+
+class Kick(NamedTuple):
+    """The coefficients of a change of velocity, ``v⁺ = decay v + push a``; a decay of None is one of 1."""
+
+    decay: Tensor | None
+    push: Tensor | float
+
+    def then(self, later: "Kick") -> "Kick":
+        """Return this kick and a ``later`` one, by the same acceleration, as one."""
+        if later.decay is None:
+            return Kick(self.decay, self.push + later.push)
+        decay = later.decay if self.decay is None else later.decay * self.decay
+        return Kick(decay, later.decay * self.push + later.push)
+
+
+class WaveState(NamedTuple):
+    """What an integrator carries from step to step.
+
+    Attributes:
+        u: displacement, ``(B, C, *G)``.
+        v: velocity, ``(B, C, *G)``.
+        carried: what the integrator knows already for its next step, such as the acceleration at ``u``; otherwise None.
+    """
+
+    u: Tensor
+    v: Tensor
+    carried: Any = None
+
+
+@dataclass(frozen=True)
+class Requires:
+    """What a scheme needs of the other schemes; checked once, when the operator is built.
+
+    Attributes:
+        modes: a Laplacian that is diagonal in modes that it offers.
+        self_adjoint: a Laplacian that is self-adjoint.
+        periodic: a Laplacian with periodic boundaries.
+        uniform_speed: a speed that is the same everywhere in space.
+        uniform_damping: a damping that is the same everywhere in space.
+        exact_decay: a damping scheme whose decay is that of the equation, not an approximation to it.
+        linear_source: no source, or one whose force is proportional to the displacement.
+    """
+
+    modes: bool = False
+    self_adjoint: bool = False
+    periodic: bool = False
+    uniform_speed: bool = False
+    uniform_damping: bool = False
+    exact_decay: bool = False
+    linear_source: bool = False
+
+
+class Scheme:
+    """What every scheme of every axis declares.
+
+    Attributes:
+        variants: sets of options that the conformance suite covers, besides the defaults where every option has one.
+        requires: what it needs of the other schemes.
+    """
+
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    requires: Requires = Requires()
+
+
+class Damping(Scheme, ABC):
+    """How damping changes the velocity during a kick.
+
+    A step of a splitting integrator is a palindrome, so a kick comes in two mirror-image forms: the one in the first
+    half of the step opens it, the one in the second half closes it.
+
+    Attributes:
+        order: the order of accuracy in ``dt`` to which it limits an integrator.
+        gamma_dt_limit: the largest ``gamma * dt`` at which velocity Verlet is stable with it.
+        stability_factor: the factor, at most 1, by which it lowers the integrator's ``stability_limit`` at worst.
+        reversible: whether a kick of ``-dt`` in one form undoes a kick of ``dt`` in the other.
+        uses_gamma: whether it reads the damping field at all.
+        exact_decay: whether a kick without acceleration is the exact solution of the equation.
+        in_modes: whether it acts on every mode of the Laplacian by itself; its gamma is then ``gamma |eigenvalue|``.
+    """
+
+    order: float
+    gamma_dt_limit: float
+    stability_factor: float
+    reversible: bool
+    uses_gamma: bool
+    exact_decay: bool = False
+    in_modes: bool = False
+
+    @abstractmethod
+    def opening(self, gamma: Tensor, dt: float) -> Kick:
+        """Return the coefficients of a kick of length ``dt`` in the first half of a step."""
+
+    @abstractmethod
+    def closing(self, gamma: Tensor, dt: float) -> Kick:
+        """Return the coefficients of a kick of length ``dt`` in the second half of a step."""
+
+    @abstractmethod
+    def rate(self, gamma: Tensor) -> Tensor:
+        """Return the rate at which damping takes velocity away, for integrators that do not split, in 1 / time."""
+
+
+class Source(Scheme, nn.Module, ABC):
+    """A force that depends on the displacement alone: ``u_tt = c² ∇²u - gamma u_t + force(u)``.
+
+    Args:
+        channels: number of channels C.
+        ndim: number of grid axes.
+
+    Attributes:
+        exerts_force: whether there is a force at all.
+        linear: whether the force is ``-stiffness * u``.
+        bounded_stiffness: whether `stiffness` is finite: without a bound the Courant guard can promise nothing.
+    """
+
+    exerts_force: bool
+    linear: bool
+    bounded_stiffness: bool
+
+    def __init__(self, channels: int, ndim: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.ndim = ndim
+
+    @abstractmethod
+    def force(self, u: Tensor) -> Tensor:
+        """Return the force at displacement ``u`` of shape ``(B, C, *G)``, in displacement / time²."""
+
+    @abstractmethod
+    def potential(self, u: Tensor) -> Tensor:
+        """Return the potential, not negative, of which the force is minus the derivative; zero at zero."""
+
+    @abstractmethod
+    def stiffness(self, u: Tensor) -> Tensor:
+        """Return the largest ``|d force / d u|`` up to the amplitude of ``u``, in 1 / time², broadcastable to it.
+
+        The same for every ``u`` where ``bounded_stiffness`` is declared.
+        """
+
+
+class WaveSystem:
+    """The medium of one forward pass: ``u' = v``, ``v' = c² L u - gamma v + force(u)``. All that an integrator sees.
+
+    Args:
+        laplacian: a bound Laplacian, ``(B, C, *G) -> (B, C, *G)``.
+        speed_squared: c², in cells² / time², broadcastable to ``(B, C, *G)``.
+        damping: the damping scheme.
+        gamma: the damping, in 1 / time, broadcastable to ``(B, C, *G)``; zero where the scheme does not use it.
+        modes: returns the Laplacian's eigenvectors, if it has any.
+        source: the force, if there is one.
+        source_scale: what the force is multiplied by, broadcastable to ``(B, C, *G)``.
+    """
+
+    def __init__(
+        self,
+        laplacian: Callable[[Tensor], Tensor],
+        speed_squared: Tensor,
+        damping: Damping,
+        gamma: Tensor,
+        modes: Callable[[], Modes] | None = None,
+        source: Source | None = None,
+        source_scale: Tensor | float = 1.0,
+    ) -> None:
+        self.laplacian = laplacian
+        self.speed_squared = speed_squared
+        self.damping = damping
+        self.gamma = gamma
+        self.source = source
+        self.source_scale = source_scale
+        self._find_modes = modes
+        self._modes: Modes | None = None
+        self._kicks: dict[tuple[str, float], tuple[Kick, Tensor]] = {}
+
+    @property
+    def modes(self) -> Modes:
+        """The Laplacian's eigenvectors, for schemes that declare that they require them."""
+        if self._find_modes is None:
+            raise RuntimeError("this system was built without modes; declare requires = Requires(modes=True)")
+        if self._modes is None:
+            self._modes = self._find_modes()
+        return self._modes
+
+    @property
+    def uniform(self) -> bool:
+        """Whether speed and damping have one value each per sample and channel, and the modes are at hand."""
+        uniform = all(size == 1 for field in (self.speed_squared, self.gamma) for size in field.shape[2:])
+        return uniform and self._find_modes is not None
+
+    @property
+    def modal_gamma(self) -> Tensor:
+        """The damping of every mode, broadcastable to ``(B, C, *K)``, where it is the same everywhere."""
+        return self.gamma * -self.modes.eigenvalues if self.damping.in_modes else self.gamma
+
+    def stiffness(self, u: Tensor) -> Tensor | float:
+        """Return the largest rate of change of the force with displacement, up to the amplitude of ``u``."""
+        return 0.0 if self.source is None else self.source_scale * self.source.stiffness(u)
+
+    def acceleration(self, u: Tensor) -> Tensor:
+        """Return ``c² L u + force(u)``, shape ``(B, C, *G)``."""
+        pull = self.speed_squared * self.laplacian(u)
+        return pull if self.source is None else pull + self.source_scale * self.source.force(u)
+
+    def opening_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
+        """Return the velocity after a damped kick of length ``dt`` in the first half of a step."""
+        return self._kicked(v, a, self.opening(dt))
+
+    def closing_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
+        """Return the velocity after a damped kick of length ``dt`` in the second half of a step."""
+        return self._kicked(v, a, self.closing(dt))
+
+    def kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
+        """Return the velocity after a damped kick of length ``dt`` that stands alone: its two halves in turn."""
+        return self._kicked(v, a, self.whole(dt))
+
+    def opening(self, dt: float) -> Kick:
+        """Return the kick that opens a step; its coefficients belong to modes where the damping acts on those."""
+        return self._kick("opening", dt)[0]
+
+    def closing(self, dt: float) -> Kick:
+        """Return the kick that closes a step."""
+        return self._kick("closing", dt)[0]
+
+    def between(self, dt: float) -> Kick:
+        """Return the kick that closes a step and opens the next."""
+        return self._kick("between", dt)[0]
+
+    def whole(self, dt: float) -> Kick:
+        """Return an opening and a closing kick of half the length, as one."""
+        return self._kick("whole", dt)[0]
+
+    def accelerated(self, v: Tensor | None, u: Tensor, kind: str, dt: float) -> Tensor:
+        """Return ``v``, or rest, after the kick ``kind`` by the acceleration at ``u``, in as few passes as can be.
+
+        Args:
+            v: velocity before the kick; None for rest.
+            u: displacement.
+            kind: ``"opening"``, ``"closing"``, ``"between"`` or ``"whole"``.
+            dt: length of the kick.
+        """
+        kick, weight = self._kick(kind, dt)
+        if self.source is not None or self.damping.in_modes:
+            return self._kicked(torch.zeros_like(u) if v is None else v, self.acceleration(u), kick)
+        curvature = self.laplacian(u)
+        if v is None:
+            return weight * curvature
+        return torch.addcmul(v if kick.decay is None else v * kick.decay, weight, curvature)
+
+    def damped_acceleration(self, u: Tensor, v: Tensor) -> Tensor:
+        """Return ``c² L u + force(u) - gamma v``, for integrators that do not split."""
+        if not self.damping.in_modes:
+            return self.acceleration(u) - self.damping.rate(self.gamma) * v
+        modes = self.modes
+        return self.acceleration(u) - modes.inverse(self.damping.rate(self.modal_gamma) * modes.transform(v))
+
+    def energy(self, u: Tensor, v: Tensor) -> Tensor:
+        """Return the energy ``½ Σ v²/c² - ½ Σ u L u + Σ potential/c²`` of each sample, shape ``(B,)``.
+
+        Conserved without damping.
+        """
+        kinetic = v.square() / 2
+        if self.source is not None:
+            kinetic = kinetic + self.source_scale * self.source.potential(u)
+        # Where the speed underflows to zero nothing moves, and 0 / 0 stands for no energy.
+        weighted = torch.where(kinetic == 0, 0.0, kinetic / self.speed_squared)
+        return (weighted - u * self.laplacian(u) / 2).flatten(1).sum(1)
+
+    def _kick(self, kind: str, dt: float) -> tuple[Kick, Tensor]:
+        """Return a kick, and its push times c²; computed once."""
+        if (kind, dt) not in self._kicks:
+            gamma = self.modal_gamma if self.damping.in_modes else self.gamma
+            if kind == "opening":
+                kick = self.damping.opening(gamma, dt)
+            elif kind == "closing":
+                kick = self.damping.closing(gamma, dt)
+            elif kind == "between":
+                kick = self.closing(dt).then(self.opening(dt))
+            else:
+                kick = self.opening(dt / 2).then(self.closing(dt / 2))
+            weight = self.speed_squared if self.damping.in_modes else kick.push * self.speed_squared
+            self._kicks[kind, dt] = kick, weight
+        return self._kicks[kind, dt]
+
+    def _kicked(self, v: Tensor, a: Tensor, kick: Kick) -> Tensor:
+        if self.damping.in_modes:
+            v, a = self.modes.transform(v), self.modes.transform(a)
+        decayed = v if kick.decay is None else v * kick.decay
+        if isinstance(kick.push, float):
+            kicked = torch.add(decayed, a, alpha=kick.push)
+        else:
+            kicked = torch.addcmul(decayed, kick.push.to(a.dtype), a)
+        return self.modes.inverse(kicked) if self.damping.in_modes else kicked

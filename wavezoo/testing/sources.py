@@ -1,0 +1,160 @@
+"""What every source must do. ``build`` is called as ``build(channels, ndim)``."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from wavezoo.contracts import Source, WaveSystem
+from wavezoo.damping.none import NoDamping
+from wavezoo.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.laplacians.spectral import SpectralLaplacian
+from wavezoo.testing.assertions import (
+    grids,
+    random_input,
+    require,
+    require_batch_independent,
+    require_close,
+    require_copies,
+    require_gradcheck,
+    require_keeps_dtype_and_device,
+)
+
+Build = Callable[[int, int], Source]
+
+
+def force_is_minus_the_gradient_of_the_potential(build: Build) -> None:
+    """The force is minus the derivative of the potential, which is zero at zero and nowhere negative."""
+    for source, grid in _on_grids(build):
+        if not source.exerts_force:
+            continue
+        u = (3 * random_input((2, 3, *grid))).requires_grad_()
+        potential = source.potential(u)
+        (slope,) = torch.autograd.grad(potential.sum(), u)
+        require_close(source.force(u), -slope, "the force is not minus the derivative of the potential")
+        require((potential >= 0).all(), "the potential is negative somewhere")
+        require(not source.potential(torch.zeros_like(u)).any(), "the potential is not zero at zero")
+
+
+def declares_whether_it_exerts_a_force(build: Build) -> None:
+    """Where a force is declared, there is one."""
+    for source, grid in _on_grids(build):
+        found = bool(source.force(random_input((2, 3, *grid))).any())
+        require(found == source.exerts_force, f"exerts_force is {source.exerts_force}, observed {found}")
+
+
+def linear_where_declared(build: Build) -> None:
+    """A linear source is minus its stiffness times the displacement; another one is not."""
+    for source, grid in _on_grids(build):
+        u = random_input((2, 3, *grid))
+        found = torch.allclose(source.force(u), -source.stiffness(u) * u)
+        require(found == source.linear, f"linear is {source.linear}, observed {found}")
+
+
+def stiffness_is_true_and_tight(build: Build) -> None:
+    """No displacement up to its argument meets a steeper force than `stiffness`, and some meet one as steep."""
+    for source, grid in _on_grids(build):
+        for scale in (0.01, 1.0, 10.0):
+            u = (scale * random_input((2, 3, *grid))).requires_grad_()
+            (slope,) = torch.autograd.grad((source.force(u) + 0 * u).sum(), u)
+            bound = source.stiffness(u).expand_as(u).detach()
+            require((slope.abs() <= bound * (1 + 1e-9)).all(), f"the force is steeper than its stiffness at {scale:g}")
+            if source.exerts_force:
+                require((slope.abs() / bound).max() >= 0.95, f"the stiffness is too careful at {scale:g}")
+
+
+def bounded_where_declared(build: Build) -> None:
+    """A bounded stiffness is the same for every displacement."""
+    for source, grid in _on_grids(build):
+        u = random_input((2, 3, *grid))
+        found = torch.equal(source.stiffness(u), source.stiffness(1e3 * u))
+        require(found == source.bounded_stiffness, f"bounded_stiffness is {source.bounded_stiffness}, observed {found}")
+
+
+def energy_is_conserved(build: Build) -> None:
+    """An undamped wave keeps its energy, the potential included, to the accuracy of velocity Verlet."""
+    source = build(1, 1).double()
+    u = random_input((1, 1, 16))
+    laplacian, one = SpectralLaplacian(1, 1), torch.ones(1, dtype=torch.float64)
+    system = WaveSystem(laplacian.bind(u), one, NoDamping(), 0 * one, source=source)
+    integrator, dt = VelocityVerlet(), 0.02
+    state = integrator.init(system, u, torch.zeros_like(u))
+    energies = [system.energy(state.u, state.v)]
+    for _ in range(300):
+        state = integrator.step(system, state, dt)
+        energies.append(system.energy(state.u, state.v))
+    swing = (torch.stack(energies) / energies[0] - 1).abs().max().item()
+    # Velocity Verlet swings by (omega dt)² / 8, omega being pi here and somewhat more with a source.
+    require(swing <= 0.002, f"the energy swings by {swing:.2e}")
+
+
+def gradient_to_every_parameter(build: Build) -> None:
+    """Every parameter has a gradient that is not zero."""
+    for source, grid in _on_grids(build):
+        u = random_input((2, 3, *grid))
+        if parameters := dict(source.named_parameters()):
+            (source.force(u) * u).sum().backward()
+        for name, parameter in parameters.items():
+            used = parameter.grad is not None and bool((parameter.grad != 0).all())
+            require(used, f"the parameter {name} has no gradient")
+
+
+def gradcheck(build: Build) -> None:
+    """Its gradients are right, for the displacement and for every parameter."""
+    for source, grid in _on_grids(build):
+        parameters = dict(source.named_parameters())
+
+        def apply(u: Tensor, *values: Tensor) -> Tensor:
+            given = dict(zip(parameters, values, strict=True))  # noqa: B023
+            return torch.func.functional_call(_Everything(source), {f"of.{k}": v for k, v in given.items()}, (u,))  # noqa: B023
+
+        require_gradcheck(apply, random_input((1, 3, *grid)), *parameters.values())
+
+
+def dtype_and_device(build: Build) -> None:
+    """Dtype and device are those of the displacement."""
+    for source, grid in _on_grids(build):
+        require_keeps_dtype_and_device(lambda dtype: _Everything(build(3, source.ndim).to(dtype)), (2, 3, *grid))  # noqa: B023
+
+
+def batch_independence(build: Build) -> None:
+    """A sample's force does not depend on its batch."""
+    for source, grid in _on_grids(build):
+        require_batch_independent(_Everything(source), (3, 3, *grid))
+
+
+def copies(build: Build) -> None:
+    """Deepcopy and pickle keep it."""
+    for source, grid in _on_grids(build):
+        u = random_input((1, 3, *grid))
+        require_copies(source, lambda clone: clone.force(u))  # noqa: B023
+
+
+class _Everything(torch.nn.Module):
+    """All that a source gives, as one output."""
+
+    def __init__(self, of: Source) -> None:
+        super().__init__()
+        self.of = of
+
+    def forward(self, u: Tensor) -> Tensor:
+        return self.of.force(u) + 2 * self.of.potential(u) + 3 * self.of.stiffness(u)
+
+
+def _on_grids(build: Build) -> list[tuple[Source, tuple[int, ...]]]:
+    return [(build(3, len(grid)).double(), grid) for grid in grids((1, 2))]
+
+
+CHECKS = [
+    force_is_minus_the_gradient_of_the_potential,
+    declares_whether_it_exerts_a_force,
+    linear_where_declared,
+    stiffness_is_true_and_tight,
+    bounded_where_declared,
+    energy_is_conserved,
+    gradient_to_every_parameter,
+    gradcheck,
+    dtype_and_device,
+    batch_independence,
+    copies,
+]
