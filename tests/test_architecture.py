@@ -13,6 +13,8 @@ SCHEMES = {"laplacians", "integrators", "fields", "damping", "sources", "flows"}
 ALLOWED = {
     "errors": set(),
     "layers": set(),
+    "devices": {"errors"},
+    "guard": set(),
     "system": set(),
     "contracts": {"errors", "layers", "system"},
     "bases": {"contracts", "errors"},
@@ -20,7 +22,7 @@ ALLOWED = {
     **{axis: FOUNDATION | {axis} for axis in SCHEMES},
     "compatibility": {"contracts", "errors"},
     "gradients": {"contracts", "errors"},
-    "operator": {"compatibility", "contracts", "errors", "gradients", "layers"},
+    "operator": {"compatibility", "contracts", "errors", "gradients", "guard", "layers"},
     "hookspecs": {"contracts"},
     "builtin": {"contracts", "hookspecs"} | SCHEMES,
     "plugins": {"contracts", "errors", "hookspecs", "builtin"},
@@ -29,9 +31,10 @@ ALLOWED = {
     "testing": {"contracts", "errors", "operator", "plugins", "testing"} | SCHEMES,
     "data": {"errors", "data"},
     "recipe": {"errors"},
-    "train": {"build", "data", "errors", "models", "operator", "plugins", "recipe", "train"},
+    "train": {"build", "data", "devices", "errors", "models", "operator", "plugins", "recipe", "train"},
+    "bench": {"build", "errors", "layers", "operator"},
     "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},
-    "cli": {"describe", "errors", "plugins", "recipe", "testing", "train"},
+    "cli": {"bench", "describe", "devices", "errors", "plugins", "recipe", "testing", "train"},
 }
 # Accelerate is known to one place only.
 ACCELERATE = {"train"}

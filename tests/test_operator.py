@@ -138,9 +138,10 @@ def test_equals_a_naive_dense_reference(preset, choices, laplacian, grid):
 
 
 @pytest.mark.parametrize("steps", [1, 4])
-def test_k_steps_evaluate_the_laplacian_k_plus_1_times(steps, monkeypatch):
+@pytest.mark.parametrize(("readout", "more"), [("displacement", 0), ("velocity", 1)])
+def test_k_steps_evaluate_the_laplacian_k_times_and_once_more_for_the_velocity(readout, more, steps, monkeypatch):
     calls = 0
-    operator = wavezoo.create_operator(3, 1, steps=steps)
+    operator = wavezoo.create_operator(3, 1, steps=steps, readout=readout)
     bind = operator.laplacian.bind
 
     def counting_bind(u):
@@ -155,7 +156,7 @@ def test_k_steps_evaluate_the_laplacian_k_plus_1_times(steps, monkeypatch):
 
     monkeypatch.setattr(operator.laplacian, "bind", counting_bind)
     operator(random(2, 3, 8, dtype=torch.float32))
-    assert calls == steps + 1
+    assert calls == steps + more
 
 
 @pytest.mark.parametrize("choice", COMBINATIONS, ids=label)

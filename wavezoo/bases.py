@@ -105,7 +105,12 @@ class Basis(ABC):
 
         def apply(u: Tensor) -> Tensor:
             along_last = u @ matrices[-1]
-            return along_last if len(matrices) == 1 else along_last + matrices[0] @ u
+            if len(matrices) == 1:
+                return along_last
+            lines = u.flatten(0, 1)
+            # The sum as part of the second product, which saves a pass over memory.
+            both = torch.baddbmm(along_last.flatten(0, 1), matrices[0].expand(lines.shape[0], -1, -1), lines)
+            return both.view(u.shape)
 
         return apply
 
@@ -218,7 +223,8 @@ class _FourierMultiplication(_SelfAdjoint):
     @staticmethod
     def forward(u: Tensor, symbol: Tensor) -> Tensor:
         axes = _grid_axes(u)
-        return torch.fft.irfftn(torch.fft.rfftn(u, dim=axes) * symbol, s=u.shape[2:], dim=axes)
+        # In place: fresh memory for the product would cost more than the product.
+        return torch.fft.irfftn(torch.fft.rfftn(u, dim=axes).mul_(symbol), s=u.shape[2:], dim=axes)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:

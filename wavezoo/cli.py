@@ -1,5 +1,6 @@
 """The command line: parses arguments and calls the stages in order."""
 
+import json
 import sys
 import time
 import warnings
@@ -7,12 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from wavezoo import plugins
+from wavezoo import bench, plugins
 from wavezoo.describe import describe as describe_name
 from wavezoo.describe import list_names
+from wavezoo.devices import find_device
 from wavezoo.errors import PluginWarning, WavezooError, not_allowed
 from wavezoo.plugins import AXES, registry
 from wavezoo.recipe import find_recipe, load_recipe
@@ -26,6 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+bench_app = typer.Typer(help="Measure speed and memory, side by side in one run.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
 console = Console(highlight=False, soft_wrap=True)
 
 Plugins = Annotated[
@@ -142,6 +148,61 @@ def check(
                 console.print(f"passed  {label}", markup=False)
     if failures:
         raise typer.Exit(1)
+
+
+@bench_app.command(name="operator")
+def bench_operator_(
+    grid: Annotated[
+        list[str] | None, typer.Option("--grid", help="A grid, such as 28x28 or 1024; may be repeated. All by default.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How often each contender is timed.")] = 7,
+    compiled: Annotated[bool, typer.Option("--compile/--no-compile", help="Measure compiled versions too.")] = True,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Time the wave operator against a naive one, its bare Laplacians, attention and convolutions."""
+    grids = [_grid(text) for text in grid] if grid else list(bench.SIZES)
+    where = find_device(device)
+    measured = []
+    for measurement_grid in grids:
+        found = list(bench.bench_operator([measurement_grid], where, repeats, compiled))
+        measured += found
+        if not json_:
+            console.print(_bench_table(found))
+    if json_:
+        facts = {"device": str(where), "threads": torch.get_num_threads(), "torch": torch.__version__, "steps": 4}
+        print(json.dumps({**facts, "measurements": bench.as_records(measured)}, indent=1))
+
+
+def _grid(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in text.split("x"))
+    except ValueError:
+        raise WavezooError(f"--grid {text!r} is not a grid; give sizes such as 1024 or 28x28.") from None
+
+
+def _bench_table(measured: Sequence[bench.Measurement]) -> Table:
+    first = measured[0]
+    # The naive solver is what solvers are compared with, attention what layers are.
+    reference = {name.partition(":")[0]: each for each in measured for name in [each.contender] if _is_reference(name)}
+    shape = " x ".join(str(size) for size in (first.batch, first.channels, *first.grid))
+    table = Table(title=f"{shape}, k = 4, float32: median ms (interquartile range)")
+    for column in ("contender", "forward", "forward + backward", "kept, MiB", "speed-up"):
+        table.add_column(column, justify="left" if column == "contender" else "right")
+    for each in measured:
+        against = reference[each.contender.partition(":")[0]]
+        table.add_row(
+            each.contender,
+            f"{each.forward_ms:.1f} ({each.forward_spread_ms:.1f})",
+            f"{each.both_ms:.1f} ({each.both_spread_ms:.1f})",
+            f"{each.kept_mib:.1f}",
+            f"{against.both_ms / each.both_ms:.2f} x {against.contender.partition(': ')[2]}",
+        )
+    return table
+
+
+def _is_reference(contender: str) -> bool:
+    return contender in ("solver: naive", "layer: attention")
 
 
 def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:

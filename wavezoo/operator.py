@@ -13,6 +13,7 @@ from wavezoo.compatibility import check_options, check_schemes, require_count
 from wavezoo.contracts import Damping, Flow, Grid, Integrator, Laplacian, ParameterField, Source, WaveSystem
 from wavezoo.errors import WavezooError
 from wavezoo.gradients import GRADIENTS, differentiable
+from wavezoo.guard import LARGEST_COURANT_NUMBER, limited_square
 from wavezoo.layers import conv
 
 INITIAL_VELOCITIES = ("zero", "projected")
@@ -21,9 +22,6 @@ COURANT_GUARDS = ("limit", "raise", "off")
 
 # At the stability limit itself a scheme grows linearly; this much below it, rounding does not carry it across.
 STABILITY_MARGIN = 0.95
-
-# Squares of Courant numbers beyond this would overflow float32; the guard brings them back below the limit anyway.
-LARGEST_COURANT_NUMBER = 1e6
 
 
 class Trajectory(NamedTuple):
@@ -188,12 +186,14 @@ class WaveOperator(nn.Module):
             gamma: γ, likewise, in 1 / time; None where the damping does not use it.
         """
         dt = self.log_dt.to(u.dtype).exp().view(1, -1, *[1] * self.ndim)
-        square = (speed.to(u.dtype) * dt).clamp(max=LARGEST_COURANT_NUMBER).square()
+        courant = speed.to(u.dtype) * dt
         gamma_dt = u.new_zeros(()) if gamma is None else gamma.to(u.dtype) * dt
         source_scale = dt.square()
+        inverse_limit_squared = courant.new_zeros(())
         if self.courant_guard == "limit":
-            square, source_scale = self._limited(square, source_scale, u)
+            courant, source_scale, inverse_limit_squared = self._limits(courant, source_scale, u)
             gamma_dt = self._limited_damping(gamma_dt)
+        square = limited_square(courant, inverse_limit_squared)
         system = WaveSystem(
             self.laplacian.bind(u),
             square,
@@ -331,17 +331,20 @@ class WaveOperator(nn.Module):
         radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim)
         return (system.speed_squared * radius + system.stiffness(u)).expand_as(u)
 
-    def _limited(self, square: Tensor, source_scale: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the square of the Courant number and the scale of the source, brought below the stability limit."""
+    def _limits(self, courant: Tensor, source_scale: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return Courant number and scale of the source for a stable step, and ``1 / limit²`` still to be applied.
+
+        With ``x = (nu² rho + stiffness) / w²`` for the stability limit w, square and scale are divided by ``1 + x``.
+        """
         limit = STABILITY_MARGIN * self._stability_limit()
         if limit == float("inf"):
-            return square, source_scale
-        radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim)
+            return courant, source_scale, courant.new_zeros(())
+        radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim) / limit**2
         if self.source is None:
-            return square / (1 + square * (radius / limit**2)), source_scale
-        stiffness = self.source.stiffness(u) * source_scale
-        excess = 1 + (square * radius + stiffness) / limit**2
-        return square / excess, source_scale / excess
+            return courant, source_scale, radius
+        stiffness = self.source.stiffness(u) * source_scale / limit**2
+        square = courant.clamp(max=LARGEST_COURANT_NUMBER).square()
+        return courant / (1 + stiffness).sqrt(), source_scale / (1 + stiffness + square * radius), radius
 
     def _limited_damping(self, gamma_dt: Tensor) -> Tensor:
         limit = STABILITY_MARGIN * min(self.integrator.gamma_dt_limit, self.damping.gamma_dt_limit)

@@ -195,7 +195,8 @@ class WaveSystem:
         self.source_scale = source_scale
         self._find_modes = modes
         self._modes: Modes | None = None
-        self._kicks: dict[tuple[str, float], tuple[Kick, Tensor]] = {}
+        self._kicks: dict[tuple[str, float], Kick] = {}
+        self._weights: dict[tuple[str, float], Tensor] = {}
 
     @property
     def modes(self) -> Modes:
@@ -240,19 +241,19 @@ class WaveSystem:
 
     def opening(self, dt: float) -> Kick:
         """Return the kick that opens a step; its coefficients belong to modes where the damping acts on those."""
-        return self._kick("opening", dt)[0]
+        return self._kick("opening", dt)
 
     def closing(self, dt: float) -> Kick:
         """Return the kick that closes a step."""
-        return self._kick("closing", dt)[0]
+        return self._kick("closing", dt)
 
     def between(self, dt: float) -> Kick:
         """Return the kick that closes a step and opens the next."""
-        return self._kick("between", dt)[0]
+        return self._kick("between", dt)
 
     def whole(self, dt: float) -> Kick:
         """Return an opening and a closing kick of half the length, as one."""
-        return self._kick("whole", dt)[0]
+        return self._kick("whole", dt)
 
     def accelerated(self, v: Tensor | None, u: Tensor, kind: str, dt: float) -> Tensor:
         """Return ``v``, or rest, after the kick ``kind`` by the acceleration at ``u``, in as few passes as can be.
@@ -263,13 +264,16 @@ class WaveSystem:
             kind: ``"opening"``, ``"closing"``, ``"between"`` or ``"whole"``.
             dt: length of the kick.
         """
-        kick, weight = self._kick(kind, dt)
+        kick = self._kick(kind, dt)
         if self.source is not None or self.damping.in_modes:
             return self._kicked(torch.zeros_like(u) if v is None else v, self.acceleration(u), kick)
         curvature = self.laplacian(u)
-        if v is None:
-            return weight * curvature
-        return torch.addcmul(v if kick.decay is None else v * kick.decay, weight, curvature)
+        decayed = u.new_zeros(()) if v is None else v if kick.decay is None else v * kick.decay
+        if isinstance(kick.push, float):
+            return torch.addcmul(decayed, self.speed_squared, curvature, value=kick.push)
+        if (kind, dt) not in self._weights:
+            self._weights[kind, dt] = kick.push * self.speed_squared
+        return torch.addcmul(decayed, self._weights[kind, dt], curvature)
 
     def damped_acceleration(self, u: Tensor, v: Tensor) -> Tensor:
         """Return ``c² L u + force(u) - gamma v``, for integrators that do not split."""
@@ -290,8 +294,8 @@ class WaveSystem:
         weighted = torch.where(kinetic == 0, 0.0, kinetic / self.speed_squared)
         return (weighted - u * self.laplacian(u) / 2).flatten(1).sum(1)
 
-    def _kick(self, kind: str, dt: float) -> tuple[Kick, Tensor]:
-        """Return a kick, and its push times c²; computed once."""
+    def _kick(self, kind: str, dt: float) -> Kick:
+        """Return a kick; computed once."""
         if (kind, dt) not in self._kicks:
             gamma = self.modal_gamma if self.damping.in_modes else self.gamma
             if kind == "opening":
@@ -302,8 +306,7 @@ class WaveSystem:
                 kick = self.closing(dt).then(self.opening(dt))
             else:
                 kick = self.opening(dt / 2).then(self.closing(dt / 2))
-            weight = self.speed_squared if self.damping.in_modes else kick.push * self.speed_squared
-            self._kicks[kind, dt] = kick, weight
+            self._kicks[kind, dt] = kick
         return self._kicks[kind, dt]
 
     def _kicked(self, v: Tensor, a: Tensor, kick: Kick) -> Tensor:

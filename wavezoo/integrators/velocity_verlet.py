@@ -42,9 +42,9 @@ class VelocityVerlet(Integrator):
     def advance(
         self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
     ) -> tuple[Tensor, Tensor | None]:
-        v = system.accelerated(v, u, "opening", dt / 2)
-        for _ in range(steps - 1):
-            u = torch.add(u, v, alpha=dt)
-            v = system.accelerated(v, u, "between", dt / 2)
-        u = torch.add(u, v, alpha=dt)
-        return u, system.accelerated(v, u, "closing", dt / 2) if velocity else None
+        kinds = ["opening", *["between"] * (steps - 1), *["closing"] * velocity]
+        for number, kind in enumerate(kinds):
+            v = system.accelerated(v, u, kind, dt / 2)
+            if number < steps:
+                u = torch.add(u, v, alpha=dt)
+        return u, v if velocity else None

@@ -21,6 +21,7 @@ from torchvision import transforms
 
 from wavezoo.build import check_options
 from wavezoo.data import ImageDataset, ImageSplit
+from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.wavepde import WavePDE
 from wavezoo.plugins import registry
@@ -82,12 +83,7 @@ def build_accelerator(recipe: Recipe, device: str) -> Accelerator:
     Raises:
         WavezooError: if there is no such device, or if it cannot compute in the precision.
     """
-    available = ["auto", "cpu"]
-    available += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))] * torch.cuda.is_available()
-    available += ["mps"] * torch.backends.mps.is_available()
-    if device not in available:
-        raise not_allowed("device", device, available)
-    on_cpu = device == "cpu" or (device == "auto" and len(available) == 2)
+    on_cpu = find_device(device).type == "cpu"
     if recipe.precision == "float16" and on_cpu:
         raise WavezooError("precision float16 needs a GPU. On a CPU, use float32 or bfloat16.")
     if ":" in device:
