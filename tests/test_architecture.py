@@ -32,6 +32,7 @@ ALLOWED = {
     "data": {"errors", "data"},
     "recipe": {"errors"},
     "train": {"build", "data", "devices", "errors", "models", "operator", "plugins", "recipe", "train"},
+    "analysis": {"bases", "contracts", "damping", "errors", "operator"},
     "bench": {"build", "errors", "layers", "operator"},
     "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},
     "cli": {"bench", "describe", "devices", "errors", "plugins", "recipe", "testing", "train"},

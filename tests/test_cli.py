@@ -1,7 +1,10 @@
+import json
 import sys
 
 import pytest
+import torch
 
+import wavezoo.bench
 import wavezoo.cli
 from wavezoo.plugins import AXES, registry
 from wavezoo.recipe import recipe_names
@@ -127,3 +130,58 @@ def test_check_measures_a_scheme(wavezoo_, tmp_path, empty_registry):
     assert "FAILED  Mine().order_without_damping: without damping: observed order 2.0" in out
     assert "passed  Mine().energy_is_bounded" in out
     assert wavezoo_("check", "exponential")[0] == 0
+
+
+def test_bench_prints_a_table_or_json(wavezoo_):
+    arguments = [
+        "bench",
+        "operator",
+        "--grid",
+        "6x5",
+        "--grid",
+        "12",
+        "--repeats",
+        "2",
+        "--no-compile",
+        "--device",
+        "cpu",
+    ]
+    code, out, _ = wavezoo_(*arguments)
+    assert code == 0
+    assert "x 6 x 5" in out
+    assert "attention" in out
+    code, out, _ = wavezoo_(*arguments, "--json")
+    assert code == 0
+    found = json.loads(out)["measurements"]
+    assert {tuple(each["grid"]) for each in found} == {(6, 5), (12,)}
+    by_name = {each["contender"]: each for each in found if each["grid"] == [6, 5]}
+    for each in by_name.values():
+        assert each["forward_ms"] > 0
+        assert each["both_ms"] > 0
+    kept = {name: each["kept_mib"] for name, each in by_name.items()}
+    assert kept["layer: wavezoo, recompute"] < kept["layer: wavezoo, reverse"] < kept["layer: wavezoo, store"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--grid", "large"], "'large' is not a grid"),
+        (["--grid", "4x4x4"], "no line and no rectangle"),
+        (["--grid", "0"], "no line and no rectangle"),
+        (["--grid", "8", "--repeats", "0"], "repeats is 0"),
+        (["--grid", "8", "--device", "tpu"], "device is 'tpu'"),
+    ],
+)
+def test_bench_refuses_what_it_cannot_measure(arguments, message, wavezoo_):
+    code, _, err = wavezoo_("bench", "operator", *arguments)
+    assert code == 2
+    assert message in err
+
+
+def test_the_naive_solution_of_the_bench_is_the_published_one():
+    operator = wavezoo.create_operator(3, 2, "paper", dt=0.4)
+    x = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0))
+    speed, gamma, _ = operator.fields(x)
+    expected = operator.integrated(x, None, speed, gamma)[0]
+    actual = wavezoo.bench.naive_solution(x, speed, gamma, operator.dt, operator.steps)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)

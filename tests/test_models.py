@@ -164,6 +164,20 @@ def test_learns_eight_images_by_heart(name):
     assert loss < 0.1
 
 
+@pytest.mark.parametrize("gradient", ["recompute", "reverse"])
+def test_the_gradient_mode_reaches_every_operator(gradient):
+    stored = timm.create_model("wavepde_iso_tiny", num_classes=3)
+    model = timm.create_model("wavepde_iso_tiny", num_classes=3, gradient=gradient)
+    model.load_state_dict(stored.state_dict())
+    operators = [module for module in model.modules() if isinstance(module, wavezoo.WaveOperator)]
+    assert {operator.gradient for operator in operators} == {gradient}
+    images = torch.randn(2, 3, 32, 32)
+    for each in (stored, model):
+        each(images).square().sum().backward()
+    for expected, actual in zip(stored.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(actual.grad, expected.grad, rtol=1e-3, atol=1e-4)
+
+
 def test_img_size_reaches_the_data_configuration():
     model = create("wavepde_iso_tiny", img_size=48, in_chans=1)
     assert timm.data.resolve_model_data_config(model)["input_size"] == (1, 48, 48)

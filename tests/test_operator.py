@@ -1,5 +1,6 @@
 import copy
 import itertools
+import math
 import pickle
 
 import pytest
@@ -440,3 +441,65 @@ def test_a_laplacian_for_other_grids_is_refused(empty_registry):
         wavezoo.create_operator(3, 2, laplacian="line")
     # A radius of zero stands for no wave at all, and needs no limit.
     assert wavezoo.create_operator(3, 1, laplacian="line")(torch.zeros(1, 3, 4)).shape == (1, 3, 4)
+
+
+@pytest.mark.parametrize("choice", COMBINATIONS, ids=label)
+def test_a_grid_of_one_cell_an_empty_batch_and_nan(choice):
+    grid = grids_of(choice["laplacian"])[-1]
+    operator = build(**choice)
+    if build_laplacian(choice["laplacian"]).fixed_grid is None:
+        for small in ([1] * len(grid), [1, 4][: len(grid)]):
+            assert operator(torch.randn(2, 3, *small)).isfinite().all()
+    assert operator(torch.randn(0, 3, *grid)).shape == (0, 3, *grid)
+    x = 0.1 * random(3, 3, *grid, dtype=torch.float32)
+    spoiled = x.clone()
+    spoiled[1, 0].view(-1)[0] = float("nan")
+    output, expected = operator(spoiled), operator(x)
+    assert output[1].isnan().any()
+    torch.testing.assert_close(output[[0, 2]], expected[[0, 2]])
+
+
+def test_an_empty_grid_is_refused():
+    with pytest.raises(wavezoo.WavezooError, match="no grid cell"):
+        wavezoo.create_operator(3, 2)(torch.zeros(2, 3, 0, 4))
+
+
+def test_the_guard_that_raises():
+    operator = wavezoo.create_operator(3, 2, courant_guard="raise", dt=0.1)
+    x = random(2, 3, 6, 6, dtype=torch.float32)
+    limited = wavezoo.create_operator(3, 2, courant_guard="off")
+    limited.load_state_dict(operator.state_dict())
+    assert torch.equal(operator(x), limited(x))
+    operator.log_dt.data.fill_(1.0)
+    with pytest.raises(
+        wavezoo.WavezooError, match=r"omega dt reaches .* beyond the stability limit 2 of VelocityVerlet"
+    ):
+        operator(x)
+    fields = {"speed": {"name": "constant", "initial": 0.1}, "damping_field": {"name": "constant", "initial": 20.0}}
+    damped = wavezoo.create_operator(3, 1, courant_guard="raise", damping="linear", **fields)
+    with pytest.raises(wavezoo.WavezooError, match=r"gamma dt reaches 10, beyond the limit 4"):
+        damped(x[..., 0])
+    cubic = wavezoo.create_operator(3, 2, courant_guard="raise", source="cubic", dt=0.1)
+    cubic(0.1 * x)
+    with pytest.raises(wavezoo.WavezooError, match="omega dt reaches"):
+        cubic(1e3 * x)
+
+
+def test_the_margin_tells_how_far_the_bound_is():
+    speed = {"name": "constant", "initial": 0.5}
+    for dt, margin in ((0.5, 1 - 0.25 * math.pi / 2), (2.0, 1 - math.pi / 2)):
+        operator = wavezoo.create_operator(2, 1, speed=speed, dt=dt, damping="none", courant_guard="off")
+        run = operator.simulate(torch.randn(3, 2, 8), steps=1)
+        torch.testing.assert_close(run.margin, torch.full((3,), margin), rtol=1e-5, atol=1e-5)
+    exact = wavezoo.create_operator(2, 1, speed=speed, integrator="exact").simulate(torch.randn(3, 2, 8))
+    assert (exact.margin == 1).all()
+
+
+@pytest.mark.parametrize("sizes", [(94, 96, 98, 100), (8, 9, 10)])
+def test_the_method_depends_on_the_size_alone_under_dynamic_shapes(sizes):
+    torch._dynamo.reset()
+    operator = wavezoo.create_operator(2, 2)
+    compiled = torch.compile(operator, fullgraph=True, dynamic=True, backend="aot_eager")
+    for size in sizes:
+        x = torch.randn(1, 2, size, size, generator=torch.Generator().manual_seed(size))
+        torch.testing.assert_close(compiled(x), operator(x), rtol=1e-5, atol=1e-5)

@@ -16,19 +16,26 @@ import torch
 from torch import Tensor
 
 from wavezoo.contracts import Grid, Modes
-from wavezoo.errors import not_allowed
+from wavezoo.errors import WavezooError, not_allowed
 
 METHODS = ("auto", "fft", "matmul")
+PRODUCTS = ("full", "bfloat16")
 
 # Measured on CPU, forward and backward: up to this many cells per axis, by number of axes, a dense product beats the
 # pair of transforms. Not measured on CUDA, where products are cheaper still in proportion.
-LARGEST_MATMUL_AXIS = {1: 128, 2: 64}
+LARGEST_MATMUL_AXIS = {1: 128, 2: 96}
 
 
-def check_method(method: str) -> None:
-    """Raise WavezooError unless ``method`` is one of ``METHODS``."""
+def check_method(method: str, product: str = "full") -> None:
+    """Raise WavezooError unless ``method`` is of ``METHODS`` and ``product`` of ``PRODUCTS``, and they go together."""
     if method not in METHODS:
         raise not_allowed("method of the Laplacian", method, METHODS)
+    if product not in PRODUCTS:
+        raise not_allowed("product of the Laplacian", product, PRODUCTS)
+    if product != "full" and method != "matmul":
+        raise WavezooError(
+            f'product is {product!r} and method is {method!r}; use method="matmul" for bfloat16 products.'
+        )
 
 
 def uses_matmul(method: str, grid: Grid) -> bool:
@@ -94,8 +101,14 @@ class Basis(ABC):
     def self_adjoint_multiplication(self, u: Tensor, symbol: Tensor) -> Tensor:
         """Multiply by a fixed symbol by FFT; its gradient is itself, which saves the transforms of complex fields."""
 
-    def second_derivatives(self, u: Tensor, method: str) -> Callable[[Tensor], Tensor]:
-        """Return the sum over the axes of second derivatives, for fields like ``u``."""
+    def second_derivatives(self, u: Tensor, method: str, product: str = "full") -> Callable[[Tensor], Tensor]:
+        """Return the sum over the axes of second derivatives, for fields like ``u``.
+
+        Args:
+            u: a field.
+            method: one of ``METHODS``.
+            product: one of ``PRODUCTS``, for matrix products.
+        """
         if not uses_matmul(method, u.shape[2:]):
             return self.multiplication(u, -self.squared_wave_numbers(u, False), False)
         matrices = []
@@ -103,16 +116,10 @@ class Basis(ABC):
             vectors = self.vectors(size, u)
             matrices.append((vectors * -self.axis_wave_numbers(size, u).square()) @ vectors.mT)
 
-        def apply(u: Tensor) -> Tensor:
-            along_last = u @ matrices[-1]
-            if len(matrices) == 1:
-                return along_last
-            lines = u.flatten(0, 1)
-            # The sum as part of the second product, which saves a pass over memory.
-            both = torch.baddbmm(along_last.flatten(0, 1), matrices[0].expand(lines.shape[0], -1, -1), lines)
-            return both.view(u.shape)
-
-        return apply
+        if product == "bfloat16":
+            lowered = [matrix.bfloat16() for matrix in matrices]
+            return lambda u: _sum_of_products(u.bfloat16(), lowered).to(u.dtype)
+        return lambda u: _sum_of_products(u, matrices)
 
     def squared_wave_numbers(self, u: Tensor, matmul: bool) -> Tensor:
         """Return ``|k|²`` for the modes of fields like ``u``, shape ``(*K)``."""
@@ -249,6 +256,17 @@ class _SineMultiplication(_SelfAdjoint):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _SineMultiplication.apply(gradient, *ctx.saved_tensors), None
+
+
+def _sum_of_products(u: Tensor, matrices: list[Tensor]) -> Tensor:
+    """Return ``u D_x`` or ``u D_x + D_y u`` for symmetric matrices, one for each grid axis of ``u``."""
+    along_last = u @ matrices[-1]
+    if len(matrices) == 1:
+        return along_last
+    lines = u.flatten(0, 1)
+    # The sum as part of the second product, which saves a pass over memory.
+    both = torch.baddbmm(along_last.flatten(0, 1), matrices[0].expand(lines.shape[0], -1, -1), lines)
+    return both.view(u.shape)
 
 
 def _grid_axes(u: Tensor) -> tuple[int, ...]:

@@ -29,8 +29,8 @@ class _LimitedSquare(torch.autograd.Function):
 
     @staticmethod
     def forward(courant: Tensor, inverse_limit_squared: Tensor) -> Tensor:
-        square = courant.clamp(max=LARGEST_COURANT_NUMBER).square_()
-        return square.div_(torch.addcmul(square.new_ones(()), square, inverse_limit_squared))
+        square = courant.clamp(max=LARGEST_COURANT_NUMBER).square()
+        return square / torch.addcmul(square.new_ones(()), square, inverse_limit_squared)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:

@@ -149,6 +149,9 @@ class WaveOperator(nn.Module):
         self.damping_field = damping_field
         self.source = source
         self.flow = flow
+        # None for no limit: a compiler that makes numbers dynamic cannot compute with infinity.
+        self._safe_omega_dt = _below(self._stability_limit())
+        self._safe_gamma_dt = _below(min(integrator.gamma_dt_limit, damping.gamma_dt_limit))
         self.log_dt = nn.Parameter(torch.full((channels if dt_per_channel else 1,), dt).log())
         self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
         self.readout = readout
@@ -167,6 +170,8 @@ class WaveOperator(nn.Module):
                 ``courant_guard="raise"``, if a stability limit is exceeded.
         """
         self._check_input(x)
+        if x.shape[0] == 0:
+            return x.clone()
         return differentiable(self, x, self.gradient)
 
     def fields(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -256,6 +261,8 @@ class WaveOperator(nn.Module):
         require_count("steps", steps)
         require_count("every", every)
         self._check_input(x)
+        if x.shape[0] == 0:
+            raise WavezooError(f"input of shape {tuple(x.shape)} has no sample to simulate; give at least 1.")
         speed, gamma, velocity = self.fields(x)
         records = []
         with without_autocast(x.device):
@@ -336,8 +343,8 @@ class WaveOperator(nn.Module):
 
         With ``x = (nu² rho + stiffness) / w²`` for the stability limit w, square and scale are divided by ``1 + x``.
         """
-        limit = STABILITY_MARGIN * self._stability_limit()
-        if limit == float("inf"):
+        limit = self._safe_omega_dt
+        if limit is None:
             return courant, source_scale, courant.new_zeros(())
         radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim) / limit**2
         if self.source is None:
@@ -347,10 +354,9 @@ class WaveOperator(nn.Module):
         return courant / (1 + stiffness).sqrt(), source_scale / (1 + stiffness + square * radius), radius
 
     def _limited_damping(self, gamma_dt: Tensor) -> Tensor:
-        limit = STABILITY_MARGIN * min(self.integrator.gamma_dt_limit, self.damping.gamma_dt_limit)
-        if limit == float("inf"):
+        if self._safe_gamma_dt is None:
             return gamma_dt
-        return gamma_dt / (1 + gamma_dt / limit)
+        return gamma_dt / (1 + gamma_dt / self._safe_gamma_dt)
 
     def _raise_beyond_limits(self, system: WaveSystem, u: Tensor) -> None:
         if u.device.type == "meta" or u.numel() == 0:
@@ -370,6 +376,10 @@ class WaveOperator(nn.Module):
                 f"{type(self.integrator).__name__} with {type(self.damping).__name__}. Lower dt or the damping, or use "
                 'courant_guard="limit".'
             )
+
+
+def _below(limit: float) -> float | None:
+    return None if limit == float("inf") else STABILITY_MARGIN * limit
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:

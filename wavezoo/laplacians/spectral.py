@@ -20,9 +20,11 @@ class SpectralLaplacian(Laplacian):
 
     Args:
         method: ``"fft"``, ``"matmul"``, or ``"auto"`` to choose by the size of the grid.
+        product: ``"full"`` takes matrix products in the solver's float32 or better; ``"bfloat16"``, with
+            ``method="matmul"``, in bfloat16, whose rounding the output then carries: 0.7 to 0.9 % after four steps.
 
     Raises:
-        WavezooError: if ``method`` is none of these.
+        WavezooError: if ``method`` or ``product`` is none of these, or if they do not go together.
     """
 
     ndims = (1, 2)
@@ -33,13 +35,14 @@ class SpectralLaplacian(Laplacian):
     diagonal = True
     variants = ({"method": "fft"}, {"method": "matmul"})
 
-    def __init__(self, channels: int, ndim: int, *, method: str = "auto") -> None:
+    def __init__(self, channels: int, ndim: int, *, method: str = "auto", product: str = "full") -> None:
         super().__init__(channels, ndim)
-        check_method(method)
+        check_method(method, product)
         self.method = method
+        self.product = product
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        return BASES[self.boundary].second_derivatives(u, self.method)
+        return BASES[self.boundary].second_derivatives(u, self.method, self.product)
 
     def modes(self, u: Tensor) -> Modes:
         basis, matmul = BASES[self.boundary], uses_matmul(self.method, u.shape[2:])
@@ -49,4 +52,4 @@ class SpectralLaplacian(Laplacian):
         return BASES[self.boundary].spectral_radius(grid)
 
     def extra_repr(self) -> str:
-        return f"method={self.method!r}"
+        return f"method={self.method!r}, product={self.product!r}"
