@@ -495,7 +495,7 @@ def test_the_margin_tells_how_far_the_bound_is():
     assert (exact.margin == 1).all()
 
 
-@pytest.mark.parametrize("sizes", [(94, 96, 98, 100), (8, 9, 10)])
+@pytest.mark.parametrize("sizes", [(95, 98), (8, 10)])
 def test_the_method_depends_on_the_size_alone_under_dynamic_shapes(sizes):
     torch._dynamo.reset()
     operator = wavezoo.create_operator(2, 2)

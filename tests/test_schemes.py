@@ -174,12 +174,12 @@ def rough_medium(laplacian, field, generator):
 @pytest.mark.parametrize("dt", [0.5, 3.0, 10.0, 1000.0])
 @pytest.mark.parametrize("integrator", [Trigonometric(), ImplicitMidpoint(iterations=1), ImplicitMidpoint()])
 def test_no_step_is_too_large_in_a_rough_medium(integrator, dt):
-    for seed in range(5):
+    for seed in range(2):
         field, laplacian = random(1, 1, 24, seed=seed), SpectralLaplacian(1, 1)
         field = field - field.mean()
         system = rough_medium(laplacian, field, torch.Generator().manual_seed(seed))
         state = integrator.init(system, field, torch.zeros_like(field))
-        for _ in range(1000):
+        for _ in range(500):
             state = integrator.step(system, state, dt)
         assert state.u.abs().max() <= 50 * field.abs().max()
 

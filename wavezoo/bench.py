@@ -128,7 +128,7 @@ def bench_operator(
     """Measure the operator, its limits and its rivals, grid by grid; the contenders of a grid take turns.
 
     Args:
-        grids: grids out of ``SIZES``, or others, which get about a million numbers.
+        grids: grids out of ``SIZES``, or others, which get about a quarter of a million numbers.
         device: where to measure.
         repeats: how often each contender is timed.
         compiled: whether to measure compiled versions too.
@@ -145,7 +145,7 @@ def bench_operator(
 
 
 def _bench_grid(grid: tuple[int, ...], device: torch.device, repeats: int, compiled: bool) -> Iterator[Measurement]:
-    batch, channels = SIZES.get(grid, (max(1, 2**20 // (64 * math.prod(grid))), 64))
+    batch, channels = SIZES.get(grid, (max(1, 2**18 // (64 * math.prod(grid))), 64))
     torch.manual_seed(0)
     torch._dynamo.reset()
     x = torch.randn(batch, channels, *grid, device=device, requires_grad=True)
