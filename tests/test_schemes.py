@@ -156,8 +156,9 @@ def test_klein_gordon_waves_oscillate_faster_with_every_integrator():
 
 def test_small_pendulums_are_springs():
     x = 1e-4 * random(1, 2, 16)
+    # Without the guard, which keeps more distance from the limit where a source is not linear.
     sine, spring = (
-        wavezoo.create_operator(2, 1, source=name, speed="constant").double()
+        wavezoo.create_operator(2, 1, source=name, speed="constant", courant_guard="off").double()
         for name in ("sine_gordon", "klein_gordon")
     )
     spring.load_state_dict(sine.state_dict())
