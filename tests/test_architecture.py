@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wavezoo"
 # Each module or package with those of ours that it may import.
 FOUNDATION = {"bases", "contracts", "errors", "layers", "oscillator"}
-SCHEMES = {"laplacians", "integrators", "fields", "damping", "sources", "flows"}
+SCHEMES = {"laplacians", "integrators", "fields", "damping", "sources", "flows", "mixers"}
 ALLOWED = {
     "errors": set(),
     "layers": set(),
@@ -19,7 +19,8 @@ ALLOWED = {
     "contracts": {"errors", "layers", "system"},
     "bases": {"contracts", "errors"},
     "oscillator": set(),
-    **{axis: FOUNDATION | {axis} for axis in SCHEMES},
+    **{axis: FOUNDATION | {axis} for axis in SCHEMES - {"mixers"}},
+    "mixers": FOUNDATION | {"mixers", "operator"},
     "compatibility": {"contracts", "errors"},
     "gradients": {"contracts", "errors"},
     "operator": {"compatibility", "contracts", "errors", "gradients", "guard", "layers"},
@@ -27,8 +28,8 @@ ALLOWED = {
     "builtin": {"contracts", "hookspecs"} | SCHEMES,
     "plugins": {"contracts", "errors", "hookspecs", "builtin"},
     "build": {"contracts", "errors", "operator", "plugins"},
-    "models": {"build", "errors", "layers", "models", "operator"},
-    "testing": {"contracts", "errors", "operator", "plugins", "testing"} | SCHEMES,
+    "models": {"build", "contracts", "errors", "layers", "models", "operator"},
+    "testing": {"build", "contracts", "errors", "operator", "plugins", "testing"} | SCHEMES,
     "data": {"errors", "data"},
     "recipe": {"errors"},
     "train": {"build", "data", "devices", "errors", "models", "operator", "plugins", "recipe", "train"},

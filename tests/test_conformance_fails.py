@@ -15,6 +15,7 @@ from wavezoo.flows.uniform import UniformFlow
 from wavezoo.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.integrators.yoshida4 import Yoshida4
 from wavezoo.laplacians.finite_difference import FiniteDifferenceLaplacian
+from wavezoo.mixers.depthwise import DepthwiseMixer
 from wavezoo.sources.klein_gordon import KleinGordonSource
 from wavezoo.testing.conformance import SUITES, checks
 
@@ -222,11 +223,17 @@ class PositionField(WrappedField):
         return value + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
 
 
-@breaks("gradient_to_every_parameter")
+@breaks("gradient_to_every_parameter", "full_initialisation")
 class IdleField(WrappedField):
     def __init__(self, channels, ndim, *, initial):
         super().__init__(channels, ndim, initial=initial)
         self.idle = nn.Parameter(torch.zeros(()))
+
+
+@breaks("causal_where_declared")
+class PeekingField(WrappedField):
+    def forward(self, x):
+        return super().forward(x) + x.mean(-1, keepdim=True).square()
 
 
 @breaks("gradcheck")
@@ -356,7 +363,7 @@ class BoundlessSource(WrappedSource):
     bounded_stiffness = False
 
 
-@breaks("gradient_to_every_parameter")
+@breaks("gradient_to_every_parameter", "full_initialisation")
 class IdleParameterSource(WrappedSource):
     def __init__(self, channels, ndim):
         super().__init__(channels, ndim)
@@ -424,7 +431,7 @@ class CommonTimeFlow(WrappedFlow):
         return super().carry(u, time.mean().view(1))
 
 
-@breaks("gradient_to_every_parameter")
+@breaks("gradient_to_every_parameter", "full_initialisation")
 class IdleParameterFlow(WrappedFlow):
     def __init__(self, channels, ndim):
         super().__init__(channels, ndim)
@@ -455,6 +462,82 @@ class RandomFlow(WrappedFlow):
         return carried + torch.rand(())
 
 
+@breaks("full_initialisation")
+class IdleParameterLaplacian(Wrapped):
+    def __init__(self, channels, ndim):
+        super().__init__(channels, ndim)
+        self.idle = nn.Parameter(torch.zeros(()))
+
+
+@breaks("degree_is_true")
+class ScaledLaplacian(Wrapped):
+    def degree(self):
+        return 1.0
+
+
+class WrappedMixer(DepthwiseMixer):
+    def change(self, x, mixed):
+        return mixed
+
+    def forward(self, x):
+        return self.change(x, super().forward(x))
+
+
+@breaks("keeps_the_shape")
+class ShrinkingMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed[..., 1:]
+
+
+@breaks("causal_where_declared")
+class PeekingMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed + x.mean(-1, keepdim=True)
+
+
+@breaks("order_is_for_sequences")
+class BoldMixer(WrappedMixer):
+    def __init__(self, channels, ndim, *, causal=False):
+        super().__init__(channels, ndim, causal=causal and ndim == 1)
+
+
+@breaks("gradient_to_every_parameter", "full_initialisation")
+class IdleParameterMixer(WrappedMixer):
+    def __init__(self, channels, ndim, *, causal=False):
+        super().__init__(channels, ndim, causal=causal)
+        self.idle = nn.Parameter(torch.zeros(()))
+
+
+@breaks("gradcheck")
+class DetachedMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed.detach() + 0 * x
+
+
+@breaks("dtype_and_device")
+class SinglePrecisionMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed.float()
+
+
+@breaks("batch_independence")
+class BatchMeanMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed - x.mean(0, keepdim=True)
+
+
+@breaks("any_layout")
+class MemoryOrderMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed if x.is_contiguous() else 2 * mixed
+
+
+@breaks("copies")
+class RandomMixer(WrappedMixer):
+    def change(self, x, mixed):
+        return mixed + torch.rand(())
+
+
 @pytest.mark.parametrize(("scheme", "name"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
 def test_a_broken_scheme_fails(scheme, name):
     check = next(each for each in checks(scheme) if each.__name__.endswith(f".{name}"))
@@ -471,6 +554,7 @@ def test_every_check_has_a_scheme_that_fails_it(axis):
         "damping": "Damping",
         "sources": "Source",
         "flows": "Flow",
+        "mixers": "Mixer",
     }
     failed = {name for scheme, name in BROKEN if contract_of[axis] in {base.__name__ for base in scheme.__mro__}}
     assert failed == {check.__name__ for check in SUITES[axis]}

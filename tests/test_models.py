@@ -1,12 +1,15 @@
-import copy
-import pickle
+import math
 
 import pytest
 import timm
+import timm.data
+import timm.optim
 import torch
 
 import wavezoo
 from wavezoo.build import PRESETS
+from wavezoo.layers import GridConv
+from wavezoo.plugins import registry
 
 MODELS = timm.list_models("wavepde*")
 # Small enough to run: the architecture of each name with its widths and depths cut.
@@ -15,7 +18,7 @@ SMALL = {"dims": (8, 12, 16, 20), "depths": (1, 1, 2, 1)}
 
 def create(name, **kwargs):
     torch.manual_seed(0)
-    return timm.create_model(name, num_classes=5, **{**SMALL, **kwargs})
+    return timm.create_model(name, **{"num_classes": 5, **SMALL, **kwargs})
 
 
 def images(*shape, seed=0):
@@ -23,104 +26,8 @@ def images(*shape, seed=0):
 
 
 def test_the_family_is_registered():
-    sizes = ("tiny", "small", "base", "iso_tiny", "iso_small")
+    sizes = ("pico", "nano", "tiny", "small", "base", "iso_tiny", "iso_small")
     assert set(MODELS) == {f"wavepde_{size}{suffix}" for size in sizes for suffix in ("", "_paper")}
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_full_size_on_the_meta_device(name):
-    model = timm.create_model(name, num_classes=10, drop_path_rate=0.1, device="meta")
-    assert all(parameter.is_meta for parameter in model.parameters())
-    size = model.pretrained_cfg["input_size"]
-    assert model(torch.empty(2, *size, device="meta")).shape == (2, 10)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_classifies_images_of_any_size_and_channels(name):
-    model = create(name, in_chans=2, drop_path_rate=0.1).eval()
-    for size in ((32, 32), (33, 47), (64, 40)):
-        assert model(images(2, 2, *size)).shape == (2, 5)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_features_only(name):
-    model = create(name, features_only=True)
-    maps = model(images(2, 3, 64, 64))
-    assert [each.shape[1] for each in maps] == model.feature_info.channels()
-    assert [64 // each.shape[-1] for each in maps] == model.feature_info.reduction()
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_head(name):
-    model = create(name).eval()
-    x = images(2, 3, 64, 64)
-    features = model.forward_features(x)
-    assert features.shape[1] == model.num_features
-    assert torch.equal(model.forward_head(features), model(x))
-    assert model.forward_head(features, pre_logits=True).shape == (2, model.head_hidden_size)
-    model.reset_classifier(7)
-    assert model(x).shape == (2, 7)
-    assert model.get_classifier().out_features == 7
-    model.reset_classifier(0, "max")
-    assert model(x).shape == (2, model.num_features)
-    assert create(name, global_pool="").eval()(x).shape == (2, 5, *features.shape[-2:])
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_parameter_gets_a_gradient(name):
-    model = create(name)
-    model(images(2, 3, 64, 64)).square().sum().backward()
-    missing = [key for key, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
-    assert not missing
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_checkpointing_changes_no_gradient(name):
-    x = images(2, 3, 64, 64)
-    gradients = []
-    for enable in (False, True):
-        model = create(name)
-        model.set_grad_checkpointing(enable)
-        model(x).sum().backward()
-        gradients.append([parameter.grad for parameter in model.parameters()])
-    torch.testing.assert_close(*gradients)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_sample_does_not_depend_on_its_batch(name):
-    model = create(name).eval().double()
-    x = images(3, 3, 64, 64).double()
-    torch.testing.assert_close(model(torch.cat([x[:1], 50 * x[1:]]))[:1], model(x[:1]))
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_groups_and_weight_decay(name):
-    from timm.models import group_parameters
-
-    model = create(name)
-    groups = group_parameters(model, model.group_matcher(), reverse=True)
-    assert set(groups) == {key for key, _ in model.named_parameters()}
-    physical = model.no_weight_decay()
-    assert any(key.endswith("log_dt") for key in physical)
-    assert physical < set(groups)
-    optimizer = timm.optim.create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.1)
-    decayed = {id(p) for group in optimizer.param_groups if group["weight_decay"] for p in group["params"]}
-    assert not any(id(parameter) in decayed for key, parameter in model.named_parameters() if key in physical)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_copies(name):
-    model = create(name).eval()
-    x = images(2, 3, 64, 64)
-    for clone in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert torch.equal(clone(x), model(x))
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_dtype_reaches_every_layer(dtype):
-    model = create("wavepde_tiny", dtype=dtype)
-    assert {parameter.dtype for parameter in model.parameters()} == {dtype}
-    assert model(images(2, 3, 64, 64).to(dtype)).dtype == dtype
 
 
 def test_any_axis_is_swapped_by_keyword():
@@ -133,7 +40,7 @@ def test_any_axis_is_swapped_by_keyword():
         damping="linear",
         steps=3,
     )
-    operator = model.stages[0].blocks[0].mixer.wave
+    operator = model.stages[0].blocks[0].mixer.mixer.operator
     assert type(operator.integrator).__name__ == "SymplecticEuler"
     assert operator.laplacian.order == 4
     assert type(operator.speed).__name__ == type(operator.damping_field).__name__ == "ConstantField"
@@ -144,24 +51,11 @@ def test_any_axis_is_swapped_by_keyword():
 @pytest.mark.parametrize("name", [name for name in MODELS if name.endswith("_paper")])
 def test_the_paper_models_are_the_published_layer_and_block(name):
     block = create(name).stages[0].blocks[0]
-    operator = block.mixer
+    operator = block.mixer.operator
     assert isinstance(operator, wavezoo.WaveOperator)
     published = wavezoo.create_operator(operator.channels, 2, "paper")
     assert repr(operator) == repr(published)
     assert PRESETS["paper"]["courant_guard"] == operator.courant_guard == "off"
-
-
-@pytest.mark.parametrize("name", ["wavepde_iso_tiny", "wavepde_iso_tiny_paper"])
-def test_learns_eight_images_by_heart(name):
-    model = create(name, depths=(1, 1, 1, 1), dims=(16,) * 4)
-    x, y = images(8, 3, 16, 16), torch.arange(8) % 5
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    for _ in range(60):
-        loss = torch.nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.1
 
 
 @pytest.mark.parametrize("gradient", ["recompute", "reverse"])
@@ -206,3 +100,85 @@ def test_bad_keywords(kwargs, error, message):
 def test_images_too_small_for_the_stages():
     with pytest.raises(wavezoo.WavezooError, match="too small"):
         create("wavepde_tiny")(images(1, 3, 31, 40))
+
+
+MIXERS = list(registry.schemes("mixers"))
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("name", ["wavepde_tiny", "wavepde_tiny_paper"])
+def test_models_with_any_mixer_have_equal_parameters_and_run(name, mixer):
+    # A model wide enough that a unit of the MLPs is little.
+    kwargs = {"dims": (32, 32, 64, 64)}
+    options = {"name": "global_filter", "resolution": 5} if mixer == "global_filter" else mixer
+    expected, model = create(name, **kwargs), create(name, mixer=options, **kwargs)
+    counts = [sum(each.numel() for each in one.parameters()) for one in (expected, model)]
+    assert counts[1] == pytest.approx(counts[0], rel=0.01)
+    assert model(images(2, 3, 32, 48)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"mixer": "atention"}, "nearest first: attention"),
+        ({"mixer": "attention", "steps": 3}, "steps is an option of a wave operator"),
+        ({"mixer": {"name": "attention", "heads": 3}}, "does not divide 8 channels; give one of 1, 2, 4, 8"),
+        ({"mixer": {"name": "attention", "head": 3}}, "heads"),
+        ({"mixer": {"name": "wave", "operator": 3}}, "give it to the model"),
+        ({"mixer": {"name": "global_filter", "resolution": 40}}, "parameters more than the wave operator"),
+        ({"mixer": "attention", "causal": True}, "an image has no order of time"),
+        ({"causal": True}, "is not causal"),
+        ({"grid_spacing": 0.0}, "grid spacing is 0.0"),
+    ],
+)
+def test_bad_mixers(kwargs, message):
+    with pytest.raises(wavezoo.WavezooError, match=message):
+        create("wavepde_tiny", **kwargs)
+
+
+def smooth(size, waves=6):
+    """Return the same smooth images, ``(8, 3, size, size)``, on any grid."""
+    centres = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    phases = 7 * images(8, 3, waves, 1, 1).double()
+    k = 2 * math.pi * torch.arange(1, waves + 1, dtype=torch.float64).view(waves, 1, 1)
+    return ((k * centres[:, None] + phases).cos() * (k * centres - 2 * phases).cos()).sum(2)
+
+
+@pytest.mark.parametrize("factor", [2, 1.5])
+@pytest.mark.parametrize("options", [{}, {"speed": "depthwise", "laplacian": "cosine"}, {"mixer": "depthwise"}])
+def test_a_finer_grid_with_its_spacing_gives_what_the_former_gave(options, factor):
+    model = create("wavepde_iso_tiny", depths=(1, 1, 1, 1), dims=(12,) * 4, num_classes=0, **options).double().eval()
+
+    def differences(size):
+        features = model(smooth(size))
+        return features - features.mean(0)
+
+    expected = differences(32)
+    ignored = (differences(int(32 * factor)) - expected).norm() / expected.norm()
+    model.set_grid_spacing(1 / factor)
+    kept = (differences(int(32 * factor)) - expected).norm() / expected.norm()
+    assert kept < 0.6 * ignored
+    model.set_grid_spacing(1)
+    assert torch.equal(differences(32), expected)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_taps_keep_their_distance_on_a_finer_grid(ndim, causal):
+    if causal and ndim == 2:
+        pytest.skip("an image has no order of time")
+    layer = GridConv(3, 4, ndim, 5, causal=causal).double()
+    finer = images(2, 3, *[18] * ndim).double()
+    every_second = (..., *[slice(None, None, 2)] * ndim)
+    coarse = layer(finer[every_second])
+    layer.set_grid_spacing(0.5)
+    torch.testing.assert_close(layer(finer)[every_second], coarse)
+    layer.set_grid_spacing(2)
+    assert layer(finer).shape == (2, 4, *[18] * ndim)
+
+
+def test_grid_spacing_is_a_keyword_too():
+    model = create("wavepde_iso_tiny").eval()
+    model.set_grid_spacing(0.5)
+    x = images(1, 3, 32, 32)
+    assert torch.equal(create("wavepde_iso_tiny", grid_spacing=0.5).eval()(x), model(x))

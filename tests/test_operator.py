@@ -507,3 +507,46 @@ def test_the_method_depends_on_the_size_alone_under_dynamic_shapes(sizes):
     for size in sizes:
         x = torch.randn(1, 2, size, size, generator=torch.Generator().manual_seed(size))
         torch.testing.assert_close(compiled(x), operator(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1.5, 2, 0.5])
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"laplacian": "fractional"},
+        {"laplacian": "cosine"},
+        {"damping": "viscous", "speed": "constant"},
+        {"integrator": "exact", "speed": "constant"},
+        {"integrator": "trigonometric", "flow": "uniform"},
+        {"source": "klein_gordon"},
+        {"initial_velocity": "projected", "readout": "projected"},
+        {"courant_guard": "off", "integrator": "rk4"},
+    ],
+)
+def test_grid_spacing_keeps_the_physics(choices, factor):
+    torch.manual_seed(0)
+    size = 48
+    operator = wavezoo.create_operator(4, 1, dt=0.3, **choices).double()
+
+    def waves(size):
+        x = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+        k = math.pi * torch.arange(6, dtype=torch.float64)
+        # Even about both walls, so that they fit reflecting boundaries, and periodic ones nearly.
+        return (torch.randn(2, 4, 6, 1, generator=torch.Generator().manual_seed(0)) * (2 * k[:, None] * x).cos()).sum(2)
+
+    fine = int(size * factor)
+    expected = torch.nn.functional.interpolate(operator(waves(size)), size=fine, mode="linear", align_corners=False)
+    ignored = (operator(waves(fine)) - expected).norm() / expected.norm()
+    operator.set_grid_spacing(1 / factor)
+    kept = (operator(waves(fine)) - expected).norm() / expected.norm()
+    assert operator.steps == (4 if factor < 1 else 4 * factor)
+    # What is left are the errors of the time steps and of this comparison's interpolation.
+    assert kept < 0.05 < ignored
+
+
+def test_a_graph_has_no_finer_grid():
+    operator = wavezoo.create_operator(2, 1, laplacian={"name": "graph", "edges": [[0, 1], [1, 2]]})
+    operator.set_grid_spacing(1)
+    with pytest.raises(wavezoo.WavezooError, match="one grid only"):
+        operator.set_grid_spacing(0.5)

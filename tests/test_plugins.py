@@ -12,6 +12,7 @@ from wavezoo.fields.constant import ConstantField
 from wavezoo.flows.uniform import UniformFlow
 from wavezoo.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.laplacians.spectral import SpectralLaplacian
+from wavezoo.mixers.pooling import PoolingMixer
 from wavezoo.plugins import AXES, Registry
 from wavezoo.sources.klein_gordon import KleinGordonSource
 
@@ -42,6 +43,10 @@ class OtherFlow(UniformFlow):
     """Another flow."""
 
 
+class OtherMixer(PoolingMixer):
+    """Another mixer."""
+
+
 # One scheme for each hook; a hook without one has no test.
 EXAMPLES = {
     "wavezoo_laplacians": (OtherLaplacian, {"laplacian": "other"}, "laplacian"),
@@ -50,6 +55,7 @@ EXAMPLES = {
     "wavezoo_damping": (OtherDamping, {"damping": "other"}, "damping"),
     "wavezoo_sources": (OtherSource, {"source": "other"}, "source"),
     "wavezoo_flows": (OtherFlow, {"flow": "other"}, "flow"),
+    "wavezoo_mixers": (OtherMixer, {}, None),
 }
 
 
@@ -66,8 +72,11 @@ def test_every_hook_has_an_example_here_and_every_axis_a_hook():
 def test_a_hook_brings_its_schemes(hook, empty_registry):
     scheme, choice, attribute = EXAMPLES[hook]
     empty_registry.add(plugin(**{hook: {"other": scheme}}), "other-plugin", "test")
-    operator = wavezoo.create_operator(3, 2, **choice)
-    assert type(getattr(operator, attribute)) is scheme
+    if attribute is None:
+        assert type(wavezoo.create_mixer(3, 2, "other")) is scheme
+    else:
+        operator = wavezoo.create_operator(3, 2, **choice)
+        assert type(getattr(operator, attribute)) is scheme
     assert empty_registry.owner(hook.removeprefix("wavezoo_"), "other").name == "other-plugin"
 
 

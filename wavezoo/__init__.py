@@ -2,13 +2,14 @@
 
 from importlib.metadata import version
 
-from wavezoo.build import create_operator
+from wavezoo.build import create_mixer, create_operator
 from wavezoo.contracts import (
     Damping,
     Flow,
     Integrator,
     Kick,
     Laplacian,
+    Mixer,
     Modes,
     ParameterField,
     Requires,
@@ -29,6 +30,7 @@ __all__ = [
     "Integrator",
     "Kick",
     "Laplacian",
+    "Mixer",
     "Modes",
     "ParameterField",
     "PluginError",
@@ -42,6 +44,7 @@ __all__ = [
     "WaveState",
     "WaveSystem",
     "WavezooError",
+    "create_mixer",
     "create_operator",
     "hookimpl",
     "load_plugin",

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Scheme, Source
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, Mixer, ParameterField, Scheme, Source
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.operator import WaveOperator
 from wavezoo.plugins import registry
@@ -44,7 +44,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "source": "none",
         "flow": "none",
         "steps": 4,
-        "dt": 0.5,
+        # The publication leaves the first time step open. Without a guard, this one keeps a fresh layer stable.
+        "dt": 0.25,
         "dt_per_channel": False,
         "initial_velocity": "zero",
         "readout": "displacement",
@@ -55,6 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+OPERATOR_CHOICES = tuple(PRESETS["default"])
 SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping", "source", "flow")
 
 
@@ -98,6 +100,43 @@ def create_operator(channels: int, ndim: int, preset: str = "default", **choices
     )
 
 
+def create_mixer(
+    channels: int, ndim: int, mixer: SchemeSpec = "wave", *, causal: bool = False, **operator: Any
+) -> Mixer:
+    """Build a mixer of positions from its name.
+
+    Args:
+        channels: number of channels C.
+        ndim: number of grid axes, 1 or 2.
+        mixer: the mixer, by name or as a mapping with options.
+        causal: let no position depend on later ones.
+        **operator: what `create_operator` takes, for a mixer with a wave operator.
+
+    Raises:
+        WavezooError: naming the choice that cannot work, what is allowed and what to do.
+    """
+    name, options = split_spec("mixers", mixer)
+    scheme = registry.scheme("mixers", name)
+    given: dict[str, Any] = {"causal": causal}
+    if takes_operator(mixer):
+        given["operator"] = create_operator(channels, ndim, causal=causal, **operator)
+    elif choices := [choice for choice in operator if choice != "preset"]:
+        raise WavezooError(
+            f"{choices[0]} is an option of a wave operator, which the mixer {name} has none of. Drop it."
+        )
+    if reserved := [option for option in options if option in given]:
+        raise WavezooError(f"{reserved[0]} is no option of the mixer {name} itself; give it to the model.")
+    known = {option: default for option, default in scheme_options(scheme).items() if option not in given}
+    _check_scheme_options(f"option of the mixer {name}", name, scheme, options, known)
+    build = cast(Callable[..., Mixer], scheme)
+    return build(channels, ndim, **given, **options)
+
+
+def takes_operator(mixer: SchemeSpec) -> bool:
+    """Return whether a mixer has a wave operator."""
+    return "operator" in scheme_options(registry.scheme("mixers", split_spec("mixers", mixer)[0]))
+
+
 def build_scheme(axis: str, spec: SchemeSpec, *arguments: Any) -> Scheme:
     """Build the scheme that ``spec`` names on ``axis``, with ``arguments`` before its options.
 
@@ -110,11 +149,17 @@ def build_scheme(axis: str, spec: SchemeSpec, *arguments: Any) -> Scheme:
         # A scheme that wraps another of its axis; the inner one starts where the outer one does.
         options["inner"] = _build_field(options["inner"], {"initial": options["initial"]}, *arguments)
     what = f"option of the {axis.removesuffix('s')} {name}"
-    check_options(what, options, scheme, scheme_options(scheme))
-    for option, default in scheme_options(scheme).items():
+    _check_scheme_options(what, name, scheme, options, scheme_options(scheme))
+    return scheme(*arguments, **options)
+
+
+def _check_scheme_options(
+    what: str, name: str, scheme: type[Scheme], options: Mapping[str, Any], known: Mapping[str, Any]
+) -> None:
+    check_options(what, options, scheme, known)
+    for option, default in known.items():
         if default is inspect.Parameter.empty and option not in options:
             raise WavezooError(f"{what} {option} is missing; give the {name} as a mapping with name and {option}.")
-    return scheme(*arguments, **options)
 
 
 def check_options(what: str, options: Mapping[str, Any], target: Callable[..., Any], known: Iterable[str]) -> None:

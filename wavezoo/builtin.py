@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Source
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, Mixer, ParameterField, Source
 from wavezoo.damping.exponential import ExponentialDamping
 from wavezoo.damping.linear import LinearDamping
 from wavezoo.damping.midpoint import MidpointDamping
@@ -34,6 +34,12 @@ from wavezoo.laplacians.graph import GraphLaplacian
 from wavezoo.laplacians.learned_stencil import LearnedStencilLaplacian
 from wavezoo.laplacians.sine import SineLaplacian
 from wavezoo.laplacians.spectral import SpectralLaplacian
+from wavezoo.mixers.attention import AttentionMixer
+from wavezoo.mixers.depthwise import DepthwiseMixer
+from wavezoo.mixers.global_filter import GlobalFilterMixer
+from wavezoo.mixers.none import NoMixer
+from wavezoo.mixers.pooling import PoolingMixer
+from wavezoo.mixers.wave import WaveMixer
 from wavezoo.sources.cubic import CubicSource
 from wavezoo.sources.klein_gordon import KleinGordonSource
 from wavezoo.sources.none import NoSource
@@ -107,4 +113,16 @@ def wavezoo_flows() -> Mapping[str, type[Flow]]:
     return {
         "none": NoFlow,
         "uniform": UniformFlow,
+    }
+
+
+@hookimpl
+def wavezoo_mixers() -> Mapping[str, type[Mixer]]:
+    return {
+        "wave": WaveMixer,
+        "attention": AttentionMixer,
+        "depthwise": DepthwiseMixer,
+        "global_filter": GlobalFilterMixer,
+        "pooling": PoolingMixer,
+        "none": NoMixer,
     }

@@ -42,7 +42,7 @@ def check_schemes(
     limits: bool,
     reverses: bool,
     causal: bool,
-) -> None:
+) -> bool:
     """Check that schemes fit each other.
 
     Args:
@@ -56,6 +56,9 @@ def check_schemes(
         limits: whether the Courant guard promises stability.
         reverses: whether the backward pass runs the scheme backwards.
         causal: whether the operator must be causal.
+
+    Returns:
+        Whether it is: whether every position depends on positions up to its own only.
 
     Raises:
         WavezooError: naming the scheme that asks, what it asks for, and what would do.
@@ -88,11 +91,29 @@ def check_schemes(
             f'{_name(culprit)} is not reversible, so gradient="reverse" cannot run it backwards. '
             'Use gradient="recompute", or reversible schemes, such as velocity_verlet with exponential damping.'
         )
-    if causal and not laplacian.causal:
-        raise WavezooError(
+    reason = _not_causal_because(laplacian, integrator, speed, damping_field)
+    if causal and reason:
+        raise WavezooError(reason)
+    return reason is None
+
+
+def _not_causal_because(
+    laplacian: Laplacian, integrator: Integrator, speed: ParameterField, damping_field: ParameterField | None
+) -> str | None:
+    if not laplacian.causal:
+        return (
             f"{_name(laplacian)} is not causal: every output position sees later input positions, so that a next-token "
             "loss would leak. No built-in Laplacian is causal; use causal=False for inputs that are known as a whole."
         )
+    if integrator.requires.self_adjoint:
+        return (
+            f"{_name(integrator)} is not causal: it solves for all positions at once. Use another integrator, such as "
+            "velocity_verlet."
+        )
+    for field in (speed, damping_field):
+        if field is not None and not field.causal:
+            return f"{_name(field)} is not causal: it looks at later positions. Use another field, such as pointwise."
+    return None
 
 
 def _check_requirements(

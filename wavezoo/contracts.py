@@ -23,6 +23,7 @@ __all__ = [
     "Integrator",
     "Kick",
     "Laplacian",
+    "Mixer",
     "Modes",
     "ParameterField",
     "Requires",
@@ -84,6 +85,13 @@ class Laplacian(Scheme, nn.Module, ABC):
         """Return the eigenvectors for fields like ``u``; a Laplacian that declares ``diagonal`` overrides this."""
         raise WavezooError(f"{type(self).__name__} is diagonal in no basis that it could offer.")
 
+    def degree(self) -> float | Tensor:
+        """Return the d with which eigenvalues grow as ``h^-d`` when the same waves meet a finer grid of spacing h.
+
+        2, as for ∇²; a number, or shape ``(C,)``, from a Laplacian that overrides this.
+        """
+        return 2.0
+
     def forward(self, u: Tensor) -> Tensor:
         """Apply the Laplacian to ``u`` of shape ``(B, C, *G)``."""
         return self.bind(u)(u)
@@ -110,6 +118,44 @@ class Flow(Scheme, nn.Module, ABC):
     @abstractmethod
     def carry(self, u: Tensor, time: Tensor) -> Tensor:
         """Return ``u`` of shape ``(B, C, *G)`` carried along for ``time``, a tensor that broadcasts to ``(C,)``."""
+
+
+class Mixer(Scheme, nn.Module, ABC):
+    """What mixes the positions of a grid: the first half of a block.
+
+    Args:
+        channels: number of channels C.
+        ndim: number of grid axes.
+        causal: let no position depend on later ones; sequences only.
+
+    Raises:
+        WavezooError: if it is asked to be causal and cannot be.
+
+    Attributes:
+        causality: whether a position depends on positions up to its own only: ``"always"``, ``"optional"``,
+            ``"never"``, or ``"operator"`` where that is up to a wave operator's schemes.
+        projects: whether it ends in a projection of its channels; the block gives others a gate and a projection.
+    """
+
+    causality: str
+    projects: bool
+
+    def __init__(self, channels: int, ndim: int, *, causal: bool = False) -> None:
+        super().__init__()
+        if causal and ndim != 1:
+            raise WavezooError(f"causal=True on {ndim} grid axes: an image has no order of time. Use causal=False.")
+        if causal and self.causality == "never":
+            raise WavezooError(
+                f"{type(self).__name__} is not causal: every position sees later ones, so that a next-token loss would "
+                "leak. Use attention or depthwise, or causal=False for inputs that are known as a whole."
+            )
+        self.channels = channels
+        self.ndim = ndim
+        self.causal = causal or self.causality == "always"
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` of shape ``(B, C, *G)`` to the same shape."""
 
 
 class Integrator(Scheme, ABC):
@@ -182,11 +228,13 @@ class ParameterField(Scheme, nn.Module, ABC):
     Attributes:
         depends_on_input: whether the value depends on the input.
         depends_on_position: whether the value depends on the position by itself, whatever the input.
+        causal: whether the value at a position depends on the input at positions up to it only.
         varies_in_space: whether the value can differ from position to position.
     """
 
     depends_on_input: bool
     depends_on_position: bool
+    causal: bool
     varies_in_space: bool
 
     def __init__(self, channels: int, ndim: int, *, initial: float, maximum: float | None = None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pluggy
 
-from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Source
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, Mixer, ParameterField, Source
 
 PROJECT = "wavezoo"
 
@@ -57,4 +57,13 @@ def wavezoo_flows() -> Mapping[str, type[Flow]]:  # type: ignore[empty-body]
     """Return flows of the medium by name.
 
     Each is a final subclass of `wavezoo.Flow` and is built as ``cls(channels, ndim, **options)``.
+    """
+
+
+@hookspec
+def wavezoo_mixers() -> Mapping[str, type[Mixer]]:  # type: ignore[empty-body]
+    """Return mixers of positions by name: what stands where the wave operator does in a block.
+
+    Each is a final subclass of `wavezoo.Mixer` and is built as ``cls(channels, ndim, causal=…, **options)``; one with
+    an option ``operator`` is handed the wave operator that the model's options describe.
     """

@@ -3,6 +3,7 @@
 Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; T recorded times.
 """
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from wavezoo.compatibility import check_options, check_schemes, require_count
 from wavezoo.contracts import Damping, Flow, Grid, Integrator, Laplacian, ParameterField, Source, WaveSystem
-from wavezoo.errors import WavezooError
+from wavezoo.errors import WavezooError, require_positive
 from wavezoo.gradients import GRADIENTS, differentiable
 from wavezoo.guard import LARGEST_COURANT_NUMBER, limited_square
 from wavezoo.layers import conv
@@ -129,7 +130,7 @@ class WaveOperator(nn.Module):
         )
         source = source if source is not None and source.exerts_force else None
         flow = flow if flow is not None and flow.moves else None
-        check_schemes(
+        self.causal = check_schemes(
             laplacian,
             integrator,
             speed,
@@ -143,7 +144,8 @@ class WaveOperator(nn.Module):
         )
         self.channels = channels
         self.ndim = laplacian.ndim
-        self.steps = steps
+        self.steps = self._steps_at_unit_spacing = steps
+        self.grid_spacing = 1.0
         self.courant_guard = courant_guard
         self.gradient = gradient
         self.laplacian = laplacian
@@ -156,15 +158,42 @@ class WaveOperator(nn.Module):
         # None for no limit: a compiler that makes numbers dynamic cannot compute with infinity.
         self._safe_omega_dt = _below(self._stability_limit())
         self._safe_gamma_dt = _below(min(integrator.gamma_dt_limit, damping.gamma_dt_limit))
-        self.log_dt = nn.Parameter(torch.full((channels if dt_per_channel else 1,), dt).log())
+        self.initial_dt = dt
+        self.log_dt = nn.Parameter(torch.empty(channels if dt_per_channel else 1))
         self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
         self.readout = readout
         self.readout_projection = self._projection(2 * channels) if readout == "projected" else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.log_dt, math.log(self.initial_dt))
 
     @property
     def dt(self) -> Tensor:
-        """The time step, shape ``(1,)`` or ``(C,)``."""
+        """The time step on a grid of unit spacing, shape ``(1,)`` or ``(C,)``."""
         return self.log_dt.exp()
+
+    def set_grid_spacing(self, spacing: float) -> None:
+        """Say that the grid is finer, or coarser, than the one the parameters were learned on.
+
+        The physics stays: waves travel as far, and are damped as much, in units of the image or the sequence. On a
+        finer grid that takes proportionally more time steps, since the Courant number of each stays what it was, where
+        the guard had put it. A coarser one keeps the steps and lowers the Courant number.
+
+        Args:
+            spacing: distance of two cells in units of that on the former grid: 0.5 on one twice as fine.
+
+        Raises:
+            WavezooError: if ``spacing`` is not positive, or if the Laplacian knows one grid only.
+        """
+        require_positive("grid spacing", spacing)
+        if self.laplacian.fixed_grid is not None and spacing != 1:
+            raise WavezooError(
+                f"grid spacing is {spacing!r}, but {type(self.laplacian).__name__} knows one grid only; use 1."
+            )
+        self.grid_spacing = float(spacing)
+        # The tolerance keeps rounding of the spacing from adding a step.
+        self.steps = math.ceil(self._steps_at_unit_spacing * max(1.0, 1 / spacing) - 1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` of shape ``(B, C, *G)`` to the wave at ``steps * dt``, same shape and dtype.
@@ -181,9 +210,9 @@ class WaveOperator(nn.Module):
     def fields(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return speed, damping (None if unused) and initial velocity (None for rest) that ``x`` gives.
 
-        In cells / time, 1 / time and displacement per step.
+        In cells / time and 1 / time on a grid of unit spacing, and in displacement per step.
         """
-        velocity = None if self.velocity_projection is None else self.velocity_projection(x)
+        velocity = None if self.velocity_projection is None else self.velocity_projection(x) * self._step_ratio
         return self.speed(x), None if self.damping_field is None else self.damping_field(x), velocity
 
     def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
@@ -203,6 +232,10 @@ class WaveOperator(nn.Module):
             courant, source_scale, inverse_limit_squared = self._limits(courant, source_scale, u)
             gamma_dt = self._limited_damping(gamma_dt)
         square = limited_square(courant, inverse_limit_squared)
+        if self.grid_spacing != 1:
+            finer, ratio = self._refinement(u), self._step_ratio
+            square, source_scale = square * finer * ratio**2, source_scale * ratio**2
+            gamma_dt = gamma_dt * ratio * (finer if self.damping.in_modes else 1.0)
         system = WaveSystem(
             self.laplacian.bind(u),
             square,
@@ -244,7 +277,7 @@ class WaveOperator(nn.Module):
         u = self._carried(u, self.steps)
         if v is None or self.readout == "displacement":
             return u
-        v = self._carried(v, self.steps)
+        v = self._carried(v, self.steps) / self._step_ratio
         if self.readout_projection is None:
             return v
         return self.readout_projection(torch.cat([u, v], 1).to(self.log_dt.dtype))
@@ -324,7 +357,19 @@ class WaveOperator(nn.Module):
         if self.flow is None:
             return u
         with without_autocast(u.device):
-            return self.flow.carry(u, self.dt * steps)
+            return self.flow.carry(u, self.dt * (steps * self._step_ratio / self.grid_spacing))
+
+    @property
+    def _step_ratio(self) -> float:
+        """The length of a step in units of that on a grid of unit spacing."""
+        return self._steps_at_unit_spacing / self.steps
+
+    def _refinement(self, u: Tensor) -> Tensor | float:
+        """Return by what the grid's spacing divides the eigenvalues, a number or shape ``(C, 1, ...)``."""
+        degree = self.laplacian.degree()
+        if isinstance(degree, Tensor):
+            degree = degree.to(u.dtype).view(-1, *[1] * self.ndim)
+        return (1 / self.grid_spacing) ** degree
 
     def _stability_limit(self) -> float:
         return self.integrator.stability_limit * self.damping.stability_factor

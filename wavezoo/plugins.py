@@ -16,7 +16,7 @@ from typing import Any
 import pluggy
 
 from wavezoo import builtin, hookspecs
-from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, ParameterField, Scheme, Source
+from wavezoo.contracts import Damping, Flow, Integrator, Laplacian, Mixer, ParameterField, Scheme, Source
 from wavezoo.errors import PluginError, PluginWarning, nearest_first, not_allowed
 
 CONTRACTS: dict[str, type[Scheme]] = {
@@ -26,6 +26,7 @@ CONTRACTS: dict[str, type[Scheme]] = {
     "damping": Damping,
     "sources": Source,
     "flows": Flow,
+    "mixers": Mixer,
 }
 AXES = tuple(CONTRACTS)
 ENTRY_POINT_GROUP = "wavezoo"

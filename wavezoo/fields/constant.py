@@ -18,12 +18,17 @@ class ConstantField(ParameterField):
 
     depends_on_input = False
     depends_on_position = False
+    causal = True
     varies_in_space = False
     variants = ({"maximum": 4.0},)
 
     def __init__(self, channels: int, ndim: int, *, initial: float, maximum: float | None = None) -> None:
         super().__init__(channels, ndim, initial=initial, maximum=maximum)
-        self.weight = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.unlinked(self.initial))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.link(self.weight).view(1, -1, *[1] * self.ndim)

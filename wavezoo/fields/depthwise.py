@@ -2,12 +2,11 @@
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from wavezoo.contracts import ParameterField
 from wavezoo.errors import WavezooError
-from wavezoo.layers import conv
+from wavezoo.layers import GridConv, conv
 
 
 class DepthwiseField(ParameterField):
@@ -27,6 +26,7 @@ class DepthwiseField(ParameterField):
 
     depends_on_input = True
     depends_on_position = False
+    causal = False
     varies_in_space = True
     variants = ({"maximum": 4.0},)
 
@@ -36,11 +36,13 @@ class DepthwiseField(ParameterField):
         super().__init__(channels, ndim, initial=initial, maximum=maximum)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise WavezooError(f"kernel_size is {kernel_size!r}; give an odd number of cells, such as 3.")
-        padding = kernel_size // 2
-        self.local = conv(ndim)(channels, channels, kernel_size, padding=padding, groups=channels, bias=False)
+        self.local = GridConv(channels, channels, ndim, kernel_size, groups=channels, bias=False)
         self.conv = conv(ndim)(channels, channels, 1)
-        nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
-        self.conv.bias = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(self.channels))
+        nn.init.constant_(self.conv.bias, self.unlinked(self.initial))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.link(self.conv(self.local(x)))

@@ -30,6 +30,7 @@ class FourierField(ParameterField):
 
     depends_on_input = False
     depends_on_position = True
+    causal = True
     varies_in_space = True
     variants = ({"maximum": 4.0},)
 
@@ -49,9 +50,16 @@ class FourierField(ParameterField):
         if features < 1:
             raise WavezooError(f"features is {features!r}; give a number of frequencies, at least 1.")
         require_positive("bandwidth", bandwidth)
-        self.register_buffer("frequencies", bandwidth * torch.randn(ndim, features))
-        self.weight = nn.Parameter(torch.zeros(channels, 2 * features))
-        self.bias = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
+        self.bandwidth = bandwidth
+        self.register_buffer("frequencies", torch.empty(ndim, features))
+        self.weight = nn.Parameter(torch.empty(channels, 2 * features))
+        self.bias = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.frequencies, std=self.bandwidth)
+        nn.init.zeros_(self.weight)
+        nn.init.constant_(self.bias, self.unlinked(self.initial))
 
     def forward(self, x: Tensor) -> Tensor:
         angles = self._positions(x.shape[2:]) @ self.frequencies * (2 * math.pi)

@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from wavezoo.contracts import ParameterField
@@ -22,14 +21,18 @@ class PointwiseField(ParameterField):
 
     depends_on_input = True
     depends_on_position = False
+    causal = True
     varies_in_space = True
     variants = ({"maximum": 4.0},)
 
     def __init__(self, channels: int, ndim: int, *, initial: float, maximum: float | None = None) -> None:
         super().__init__(channels, ndim, initial=initial, maximum=maximum)
         self.conv = conv(ndim)(channels, channels, 1)
-        nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(channels))
-        self.conv.bias = nn.Parameter(torch.full((channels,), self.unlinked(initial)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(self.channels))
+        nn.init.constant_(self.conv.bias, self.unlinked(self.initial))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.link(self.conv(x))

@@ -24,6 +24,7 @@ class PositionalField(ParameterField):
 
     depends_on_input = False
     depends_on_position = True
+    causal = True
     varies_in_space = True
     variants = ({"maximum": 4.0},)
 
@@ -33,7 +34,11 @@ class PositionalField(ParameterField):
         super().__init__(channels, ndim, initial=initial, maximum=maximum)
         if resolution < 1:
             raise WavezooError(f"resolution is {resolution!r}; give a number of cells, at least 1.")
-        self.weight = nn.Parameter(torch.full((1, channels, *[resolution] * ndim), self.unlinked(initial)))
+        self.weight = nn.Parameter(torch.empty(1, channels, *[resolution] * ndim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.unlinked(self.initial))
 
     def forward(self, x: Tensor) -> Tensor:
         mode = "linear" if self.ndim == 1 else "bilinear"

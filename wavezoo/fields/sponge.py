@@ -27,6 +27,7 @@ class SpongeField(ParameterField):
 
     depends_on_input = False
     depends_on_position = True
+    causal = True
     varies_in_space = True
     variants = ({"strength": 2.0, "width": 0.2},)
 
@@ -47,6 +48,7 @@ class SpongeField(ParameterField):
             raise WavezooError(f"width of the sponge is {width!r}; give a fraction of the grid, above 0 and up to 0.5.")
         self.inner = inner or ConstantField(channels, ndim, initial=initial, maximum=maximum)
         self.depends_on_input = self.inner.depends_on_input
+        self.causal = self.inner.causal
         self.strength = strength
         self.width = width
 

@@ -31,9 +31,17 @@ class UniformFlow(Flow):
         super().__init__(channels, ndim)
         if not 0 <= speed < math.inf:
             raise WavezooError(f"speed of the flow is {speed!r}; give a finite number, at least 0.")
+        self.initial_speed = speed
+        self.velocity = nn.Parameter(torch.empty(channels, ndim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
         # The golden angle spreads any number of directions evenly.
-        angles = torch.arange(channels) * (math.pi * (3 - math.sqrt(5)) if ndim == 2 else math.pi)
-        self.velocity = nn.Parameter(speed * torch.stack([angles.cos(), angles.sin()][:ndim], -1).flip(-1))
+        turn = math.pi * (3 - math.sqrt(5)) if self.ndim == 2 else math.pi
+        angles = torch.arange(self.channels, device=self.velocity.device) * turn
+        directions = torch.stack([angles.cos(), angles.sin()][: self.ndim], -1).flip(-1)
+        with torch.no_grad():
+            self.velocity.copy_(self.initial_speed * directions)
 
     def carry(self, u: Tensor, time: Tensor) -> Tensor:
         distance = self.velocity.to(u.dtype) * time.to(u.dtype).view(-1, 1)

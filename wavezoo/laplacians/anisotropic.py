@@ -55,7 +55,11 @@ class AnisotropicLaplacian(Laplacian):
             )
         self.boundary = boundary
         self.method = "fft" if tensor else method
-        self.weight = nn.Parameter(torch.zeros(channels, 2 if tensor else 1))
+        self.weight = nn.Parameter(torch.empty(channels, 2 if tensor else 1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
 
     @property
     def tensor(self) -> Tensor:

@@ -54,7 +54,12 @@ class FractionalLaplacian(Laplacian):
         check_method(method)
         self.boundary = boundary
         self.method = method
-        self.weight = nn.Parameter(torch.full((channels,), math.log(alpha / (2 - alpha))))
+        self.initial_alpha = alpha
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, math.log(self.initial_alpha / (2 - self.initial_alpha)))
 
     @property
     def alpha(self) -> Tensor:
@@ -71,6 +76,9 @@ class FractionalLaplacian(Laplacian):
 
     def spectral_radius(self, grid: Grid) -> Tensor:
         return BASES[self.boundary].spectral_radius(grid) ** (self.alpha / 2)
+
+    def degree(self) -> Tensor:
+        return self.alpha
 
     def extra_repr(self) -> str:
         return f"boundary={self.boundary!r}, method={self.method!r}"

@@ -75,13 +75,20 @@ class GraphLaplacian(Laplacian):
             weight = weight / np.sqrt(degree[pairs[:, 0]] * degree[pairs[:, 1]])
             degree = (degree > 0).astype(np.float64)
         self._spectral_radius = _power_iteration(pairs, weight, degree)
-        for name, values, dtype in (
-            ("sources", pairs[:, 0], torch.long),
-            ("targets", pairs[:, 1], torch.long),
-            ("couplings", weight, torch.float64),
-            ("diagonal_entries", -degree, torch.float64),
-        ):
-            self.register_buffer(name, torch.tensor(values.tolist(), dtype=dtype), persistent=False)
+        self._graph = {
+            "sources": pairs[:, 0],
+            "targets": pairs[:, 1],
+            "couplings": weight,
+            "diagonal_entries": -degree,
+        }
+        for name, values in self._graph.items():
+            self.register_buffer(name, torch.tensor(values.tolist(), dtype=_dtype(values)), persistent=False)
+
+    def init_non_persistent_buffers(self) -> None:
+        """Fill the buffers again, after a module on the meta device was given memory."""
+        for name, values in self._graph.items():
+            buffer = getattr(self, name)
+            buffer.copy_(torch.tensor(values.tolist(), dtype=_dtype(values), device=buffer.device))
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
         if u.shape[2:] != self.fixed_grid:
@@ -98,6 +105,10 @@ class GraphLaplacian(Laplacian):
 
     def extra_repr(self) -> str:
         return f"nodes={self.nodes}, edges={len(self.sources) // 2}, normalized={self.normalized}"
+
+
+def _dtype(values: np.ndarray) -> torch.dtype:
+    return torch.long if values.dtype == np.int64 else torch.float64
 
 
 def _power_iteration(edges: np.ndarray, weight: np.ndarray, degree: np.ndarray) -> float:

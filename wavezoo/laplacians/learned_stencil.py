@@ -39,11 +39,15 @@ class LearnedStencilLaplacian(Laplacian):
         if size < 2:
             raise WavezooError(f"size of the learned stencil is {size!r}; a difference needs at least 2 cells.")
         self.size = size
-        weight = torch.zeros(channels, ndim, *[size] * ndim)
-        for axis in range(ndim):
-            weight[:, axis].flatten(1)[:, 0] = -1
-            weight[:, axis].flatten(1)[:, size ** (ndim - 1 - axis)] = 1
-        self.weight = nn.Parameter(weight)
+        self.weight = nn.Parameter(torch.empty(channels, ndim, *[size] * ndim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        with torch.no_grad():
+            self.weight.zero_()
+            for axis in range(self.ndim):
+                self.weight[:, axis].flatten(1)[:, 0] = -1
+                self.weight[:, axis].flatten(1)[:, self.size ** (self.ndim - 1 - axis)] = 1
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
         return BASES["periodic"].multiplication(u, self._symbol(u), False)

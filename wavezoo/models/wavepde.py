@@ -11,18 +11,29 @@ from typing import Any, cast
 
 import torch
 from timm.layers import LayerNorm2d, NormMlpClassifierHead, calculate_drop_path_rates
-from timm.models import build_model_with_cfg, checkpoint_seq, generate_default_cfgs, register_model
+from timm.models import (
+    build_model_with_cfg,
+    checkpoint_seq,
+    generate_default_cfgs,
+    register_model,
+    register_notrace_function,
+)
+from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
-from wavezoo.build import PRESETS, SchemeSpec
-from wavezoo.errors import WavezooError, not_allowed, require_positive
-from wavezoo.models.block import WaveBlock
-from wavezoo.operator import WaveOperator
+from wavezoo.build import SchemeSpec
+from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.layers import GridConv
+from wavezoo.models.backbone import Backbone, check_operator_choices, check_settings
+from wavezoo.models.block import Block
 
 __all__ = ["WavePDE"]
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-GLOBAL_POOLS = ("avg", "max", "avgmax", "catavgmax", "fast", "fastavg", "fastmax", "fastavgmax", "fastcatavgmax", "")
+# Those of timm's that keep the width.
+GLOBAL_POOLS = ("avg", "max", "avgmax", "fast", "fastavg", "fastmax", "fastavgmax", "")
+# With the mixer's three 1x1 convolutions, this gives a model the parameters of the ConvNeXt of its stage plan.
+MLP_RATIO = 2.375
 
 
 class WaveStage(nn.Module):
@@ -32,10 +43,8 @@ class WaveStage(nn.Module):
         super().__init__()
         self.downsample: nn.Module = nn.Identity()
         if stride > 1 or in_dim != dim:
-            self.downsample = nn.Sequential(
-                LayerNorm2d(in_dim), nn.Conv2d(in_dim, dim, 2 * stride - 1, stride, padding=stride - 1)
-            )
-        self.blocks = nn.Sequential(*[WaveBlock(dim, 2, drop_path=rate, **block) for rate in drop_paths])
+            self.downsample = nn.Sequential(LayerNorm2d(in_dim), GridConv(in_dim, dim, 2, 2 * stride - 1, stride))
+        self.blocks = nn.Sequential(*[Block(dim, 2, drop_path=rate, **block) for rate in drop_paths])
         self.grad_checkpointing = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,7 +54,7 @@ class WaveStage(nn.Module):
         return self.blocks(x)
 
 
-class WavePDE(nn.Module):
+class WavePDE(Backbone):
     """An image classifier and feature extractor of wave blocks, on images ``(B, in_chans, H, W)`` of any size.
 
     Args:
@@ -58,21 +67,24 @@ class WavePDE(nn.Module):
         dims: number of channels in each stage.
         strides: downsampling at the start of each stage after the first, whose own is ``patch_size``.
         patch_size: side of the square patches that become grid cells.
-        mlp_ratio: hidden channels of the MLPs as a multiple of their width; with the mixer's three 1x1 convolutions,
-            2.5 gives a block the parameters of ConvNeXt's.
+        mlp_ratio: hidden channels of the MLPs as a multiple of their width, in a block with the preset's wave operator;
+            with another mixer as many as make the block as large.
         preset: ``"default"`` or ``"paper"``: the choice on every axis, and the block around the operator.
-        laplacian: scheme in place of the preset's, by name or as a mapping with options; likewise ``integrator``,
-            ``speed``, ``damping_field``, ``damping``, ``source`` and ``flow``.
-        steps: number of time steps in place of the preset's; likewise the other options of `wavezoo.WaveOperator`,
-            ``dt``, ``dt_per_channel``, ``initial_velocity``, ``readout``, ``courant_guard``, ``gradient`` and
-            ``causal``.
+        mixer: what mixes positions, by name or as a mapping with options: ``"wave"``, or ``"attention"``,
+            ``"depthwise"``, ``"global_filter"``, ``"pooling"``, ``"none"`` for comparison.
+        grid_spacing: distance of two pixels in units of that in training; see `set_grid_spacing`.
         drop_rate: dropout before the classifier.
         drop_path_rate: stochastic depth at the last block, growing linearly from 0 at the first.
         device: where to build the parameters.
         dtype: their dtype.
+        **operator: in place of the preset's: the schemes ``laplacian``, ``integrator``, ``speed``, ``damping_field``,
+            ``damping``, ``source`` and ``flow``, by name or as a mapping with options, and the options of
+            `wavezoo.WaveOperator`: ``steps``, ``dt``, ``dt_per_channel``, ``initial_velocity``, ``readout``,
+            ``courant_guard``, ``gradient`` and ``causal``.
 
     Raises:
         WavezooError: naming the option that cannot work, what is allowed and what to do.
+        TypeError: for an unknown keyword.
     """
 
     def __init__(
@@ -86,52 +98,22 @@ class WavePDE(nn.Module):
         dims: Sequence[int] = (96, 192, 384, 768),
         strides: Sequence[int] = (1, 2, 2, 2),
         patch_size: int = 4,
-        mlp_ratio: float = 2.5,
+        mlp_ratio: float = MLP_RATIO,
         preset: str = "default",
-        laplacian: SchemeSpec | None = None,
-        integrator: SchemeSpec | None = None,
-        speed: SchemeSpec | None = None,
-        damping_field: SchemeSpec | None = None,
-        damping: SchemeSpec | None = None,
-        source: SchemeSpec | None = None,
-        flow: SchemeSpec | None = None,
-        steps: int | None = None,
-        dt: float | None = None,
-        dt_per_channel: bool | None = None,
-        initial_velocity: str | None = None,
-        readout: str | None = None,
-        courant_guard: str | None = None,
-        gradient: str | None = None,
-        causal: bool | None = None,
+        mixer: SchemeSpec = "wave",
+        grid_spacing: float = 1.0,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        **operator: Any,
     ) -> None:
         super().__init__()
-        choices = {
-            "laplacian": laplacian,
-            "integrator": integrator,
-            "speed": speed,
-            "damping_field": damping_field,
-            "damping": damping,
-            "source": source,
-            "flow": flow,
-            "steps": steps,
-            "dt": dt,
-            "dt_per_channel": dt_per_channel,
-            "initial_velocity": initial_velocity,
-            "readout": readout,
-            "courant_guard": courant_guard,
-            "gradient": gradient,
-            "causal": causal,
-        }
-        operator = {"preset": preset} | {name: value for name, value in choices.items() if value is not None}
-        _check_architecture(depths, dims, strides, patch_size, preset, global_pool)
-        require_positive("mlp_ratio", mlp_ratio)
-        for what, rate in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
-            if not 0 <= rate < 1:
-                raise WavezooError(f"{what} is {rate!r}; give a rate from 0 to less than 1.")
+        check_operator_choices(type(self).__name__, operator)
+        counts: dict[str, Any] = {"depths": depths, "dims": dims, "strides": strides, "patch_size": patch_size}
+        check_settings(preset, mlp_ratio, drop_rate, drop_path_rate, **counts)
+        _check_architecture(depths, dims, strides, global_pool)
+        causal = operator.pop("causal", False)
         self.num_classes = num_classes
         self.in_chans = in_chans
         self.num_features = self.head_hidden_size = dims[-1]
@@ -141,24 +123,31 @@ class WavePDE(nn.Module):
         for stride in strides:
             self.smallest_size *= stride
         if img_size is not None:
-            self._check_size(*((img_size, img_size) if isinstance(img_size, int) else img_size))
+            check_size((img_size, img_size) if isinstance(img_size, int) else img_size, self.smallest_size)
 
         rates: Any = calculate_drop_path_rates(drop_path_rate, list(depths), stagewise=True)
         with torch.device(device) if device is not None else nullcontext():
             # Overlapping windows: odd sizes lose no edge, and one-pixel patches still see their neighbours.
             kernel = max(2 * patch_size - 1, 3)
-            self.stem = nn.Conv2d(in_chans, dims[0], kernel, patch_size, padding=kernel // 2)
+            self.stem = GridConv(in_chans, dims[0], 2, kernel, patch_size)
             stages = []
             reduction = patch_size
             for index, (dim, stride) in enumerate(zip(dims, strides, strict=True)):
                 reduction *= stride
                 in_dim = dims[max(index - 1, 0)]
-                block = {"operator": operator, "plain": preset == "paper", "mlp_ratio": mlp_ratio}
+                block = {
+                    "mixer": mixer,
+                    "operator": {"preset": preset, **operator},
+                    "causal": causal,
+                    "plain": preset == "paper",
+                    "mlp_ratio": mlp_ratio,
+                }
                 stages.append(WaveStage(in_dim, dim, stride, rates[index], **block))
                 self.feature_info.append({"num_chs": dim, "reduction": reduction, "module": f"stages.{index}"})
             self.stages = nn.Sequential(*stages)
             self.head = NormMlpClassifierHead(dims[-1], num_classes, pool_type=global_pool, drop_rate=drop_rate)
         self.to(dtype=dtype)
+        self.set_grid_spacing(grid_spacing)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Map images to the last stage's maps, ``(B, num_features, H / reduction, W / reduction)``.
@@ -166,8 +155,7 @@ class WavePDE(nn.Module):
         Raises:
             WavezooError: if the images are too small for the stages.
         """
-        self._check_size(*x.shape[-2:])
-        return self.stages(self.stem(x))
+        return self.stages(self._stem(x))
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Map the last stage's maps to logits ``(B, num_classes)``, or to what the classifier would see."""
@@ -177,12 +165,70 @@ class WavePDE(nn.Module):
         """Map images ``(B, in_chans, H, W)`` to logits ``(B, num_classes)``."""
         return self.forward_head(self.forward_features(x))
 
-    def get_classifier(self) -> nn.Module:
-        """Return the classifier."""
-        return self.head.fc
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | list[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """Return the maps of several stages.
+
+        Args:
+            x: images ``(B, in_chans, H, W)``.
+            indices: the stages: the last n for a number n, those of a list, all for None.
+            norm: no effect: the only norm of the last stage comes after the pooling, in the head.
+            stop_early: compute no stage beyond the last one asked for.
+            output_fmt: ``"NCHW"``.
+            intermediates_only: leave out the last stage's maps.
+
+        Returns:
+            The last computed stage's maps and the list of those asked for, or the list alone.
+
+        Raises:
+            WavezooError: if ``output_fmt`` is another, or if the images are too small.
+        """
+        if output_fmt != "NCHW":
+            raise not_allowed("output_fmt", output_fmt, ["NCHW"])
+        wanted, last = feature_take_indices(len(self.stages), indices)
+        x = self._stem(x)
+        intermediates = []
+        for index, stage in enumerate(self.stages[: last + 1] if stop_early else self.stages):
+            x = stage(x)
+            if index in wanted:
+                intermediates.append(x)
+        return intermediates if intermediates_only else (x, intermediates)
+
+    def prune_intermediate_layers(
+        self, indices: int | list[int] = 1, prune_norm: bool = False, prune_head: bool = True
+    ) -> list[int]:
+        """Drop what the maps of ``indices`` do not need, and return the indices of the stages they name.
+
+        Args:
+            indices: as for `forward_intermediates`.
+            prune_norm: no effect: the norm belongs to the head.
+            prune_head: drop the head. It goes in any case if the last stage does.
+        """
+        wanted, last = feature_take_indices(len(self.stages), indices)
+        shortened = last < len(self.stages) - 1
+        self.stages = self.stages[: last + 1]
+        if shortened:
+            self.num_features = self.head_hidden_size = self.feature_info[last]["num_chs"]
+        if prune_head or shortened:
+            self.num_classes = 0
+            self.head.reset(0, "", reset_other=True, in_features=self.num_features)
+        return wanted
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Replace the classifier; ``global_pool=None`` keeps the pooling."""
+        """Replace the classifier; ``global_pool=None`` keeps the pooling.
+
+        Raises:
+            WavezooError: if there is no such pooling.
+        """
+        if global_pool is not None and global_pool not in GLOBAL_POOLS:
+            raise not_allowed("global_pool", global_pool, GLOBAL_POOLS)
         self.num_classes = num_classes
         self.head.reset(num_classes, global_pool)
 
@@ -198,30 +244,23 @@ class WavePDE(nn.Module):
         each_block = [(r"^stages\.(\d+)\.downsample", (0,)), (r"^stages\.(\d+)\.blocks\.(\d+)", None)]
         return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else each_block}
 
-    @torch.jit.ignore
-    def no_weight_decay(self) -> set[str]:
-        """Return the names of the physical parameters: time steps and those of the schemes."""
-        return {
-            f"{prefix}.{name}"
-            for prefix, module in self.named_modules()
-            if isinstance(module, WaveOperator)
-            for name, _ in module.named_parameters()
-            if name.partition(".")[0] in ("log_dt", "speed", "damping_field", "laplacian", "source", "flow")
-        }
-
-    def _check_size(self, height: int, width: int) -> None:
-        if min(height, width) < self.smallest_size:
-            raise WavezooError(
-                f"images of {height} x {width} pixels are too small: this model reduces them by {self.smallest_size}. "
-                "Give larger images, a smaller patch_size, or a wavepde_iso model."
-            )
+    def _stem(self, x: Tensor) -> Tensor:
+        check_size(x.shape[-2:], self.smallest_size)
+        return self.stem(x)
 
 
-def _check_architecture(
-    depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], patch_size: int, preset: str, global_pool: str
-) -> None:
-    if preset not in PRESETS:
-        raise not_allowed("preset", preset, PRESETS)
+@register_notrace_function
+def check_size(size: Sequence[int], smallest: int) -> None:
+    """Raise WavezooError if images of ``size`` are smaller than ``smallest``."""
+    height, width = size
+    if min(height, width) < smallest:
+        raise WavezooError(
+            f"images of {height} x {width} pixels are too small: this model reduces them by {smallest}. "
+            "Give larger images, a smaller patch_size, or a wavepde_iso model."
+        )
+
+
+def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], global_pool: str) -> None:
     if global_pool not in GLOBAL_POOLS:
         raise not_allowed("global_pool", global_pool, GLOBAL_POOLS)
     if not len(depths) == len(dims) == len(strides):
@@ -229,12 +268,11 @@ def _check_architecture(
             f"depths {tuple(depths)}, dims {tuple(dims)} and strides {tuple(strides)} differ in length; "
             "give one number of each for every stage."
         )
-    for what, values in (("depths", depths), ("dims", dims), ("strides", strides), ("patch_size", [patch_size])):
-        if any(not isinstance(value, int) or value < 1 for value in values):
-            raise WavezooError(f"{what} is {values!r}; give whole numbers, at least 1.")
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
+    "wavepde_pico": {"depths": (2, 2, 10, 2), "dims": (32, 64, 128, 256)},
+    "wavepde_nano": {"depths": (2, 2, 8, 2), "dims": (56, 112, 224, 448)},
     "wavepde_tiny": {"depths": (3, 3, 9, 3), "dims": (96, 192, 384, 768)},
     "wavepde_small": {"depths": (3, 3, 27, 3), "dims": (96, 192, 384, 768)},
     "wavepde_base": {"depths": (3, 3, 27, 3), "dims": (128, 256, 512, 1024)},
@@ -255,7 +293,7 @@ def _default_cfg(variant: str) -> dict[str, Any]:
         "mean": IMAGENET_MEAN,
         "std": IMAGENET_STD,
         "num_classes": 1000,
-        "first_conv": "stem",
+        "first_conv": "stem.conv",
         "classifier": "head.fc",
         "license": "apache-2.0",
     }
@@ -281,6 +319,30 @@ def _create(variant: str, pretrained: bool, **kwargs: Any) -> WavePDE:
         feature_cfg={"out_indices": (0, 1, 2, 3), "flatten_sequential": True},
         **settings,
     )
+
+
+@register_model
+def wavepde_pico(pretrained: bool = False, **kwargs: Any) -> WavePDE:
+    """Wave-PDE for small machines: blocks (2, 2, 10, 2), widths 32 to 256."""
+    return _create("wavepde_pico", pretrained, **kwargs)
+
+
+@register_model
+def wavepde_pico_paper(pretrained: bool = False, **kwargs: Any) -> WavePDE:
+    """As ``wavepde_pico``, with block and numerics as published."""
+    return _create("wavepde_pico_paper", pretrained, **kwargs)
+
+
+@register_model
+def wavepde_nano(pretrained: bool = False, **kwargs: Any) -> WavePDE:
+    """Wave-PDE for small machines: blocks (2, 2, 8, 2), widths 56 to 448."""
+    return _create("wavepde_nano", pretrained, **kwargs)
+
+
+@register_model
+def wavepde_nano_paper(pretrained: bool = False, **kwargs: Any) -> WavePDE:
+    """As ``wavepde_nano``, with block and numerics as published."""
+    return _create("wavepde_nano_paper", pretrained, **kwargs)
 
 
 @register_model

@@ -29,7 +29,12 @@ class CubicSource(Source):
     def __init__(self, channels: int, ndim: int, *, kappa: float = 0.1) -> None:
         super().__init__(channels, ndim)
         require_positive("kappa", kappa)
-        self.weight = nn.Parameter(torch.full((channels,), inverse_softplus(kappa)))
+        self.initial_kappa = kappa
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, inverse_softplus(self.initial_kappa))
 
     def force(self, u: Tensor) -> Tensor:
         return -self._kappa(u) * u**3

@@ -28,7 +28,12 @@ class SineGordonSource(Source):
     def __init__(self, channels: int, ndim: int, *, mass: float = 0.5) -> None:
         super().__init__(channels, ndim)
         require_positive("mass", mass)
-        self.weight = nn.Parameter(torch.full((channels,), inverse_softplus(mass)))
+        self.initial_mass = mass
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, inverse_softplus(self.initial_mass))
 
     def force(self, u: Tensor) -> Tensor:
         return -self.stiffness(u) * u.sin()

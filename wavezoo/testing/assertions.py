@@ -82,6 +82,22 @@ def require_copies(scheme: Any, output: Callable[[Any], Tensor]) -> None:
         require(torch.equal(output(clone), expected), f"a {how} gives another output")
 
 
+def require_full_initialisation(build: Callable[[], nn.Module]) -> None:
+    """Raise AssertionError unless `reset_parameters`, children first, sets all that a module's state holds."""
+    fresh, module = build(), build()
+    with torch.no_grad():
+        for value in module.state_dict().values():
+            value.fill_(math.nan)
+    for each in reversed(list(module.modules())):
+        if callable(reset := getattr(each, "reset_parameters", None)):
+            reset()
+    expected = fresh.state_dict()
+    for name, value in module.state_dict().items():
+        require(value.isfinite().all(), f"reset_parameters leaves {name} as it was")
+        if (expected[name] == expected[name].flatten()[0]).all():
+            require(torch.equal(value, expected[name]), f"reset_parameters gives {name} another value than a fresh one")
+
+
 def require_gradcheck(function: Callable[..., Tensor], *inputs: Tensor) -> None:
     """Raise AssertionError unless analytic and numerical gradients agree in float64."""
     arguments = [each.detach().clone().requires_grad_() for each in inputs]

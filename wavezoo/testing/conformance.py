@@ -15,7 +15,7 @@ from typing import Any
 from wavezoo.contracts import Scheme
 from wavezoo.errors import WavezooError
 from wavezoo.plugins import CONTRACTS
-from wavezoo.testing import damping, fields, flows, integrators, laplacians, sources
+from wavezoo.testing import damping, fields, flows, integrators, laplacians, mixers, sources
 
 Check = Callable[[], None]
 
@@ -26,15 +26,17 @@ SUITES: Mapping[str, Sequence[Callable[..., None]]] = {
     "damping": damping.CHECKS,
     "sources": sources.CHECKS,
     "flows": flows.CHECKS,
+    "mixers": mixers.CHECKS,
 }
 
 
 def cases(scheme: type[Scheme]) -> list[Mapping[str, Any]]:
     """Return the sets of options that the suite covers: none if every option has a default, then the variants."""
     parameters = inspect.signature(scheme).parameters.values()
-    # A field's initial value is given by whoever builds it.
+    # A field's initial value and a mixer's operator are given by whoever builds them.
     incomplete = any(
-        each.kind is each.KEYWORD_ONLY and each.default is each.empty and each.name != "initial" for each in parameters
+        each.kind is each.KEYWORD_ONLY and each.default is each.empty and each.name not in ("initial", "operator")
+        for each in parameters
     )
     return [*([] if incomplete else [{}]), *scheme.variants]
 

@@ -13,6 +13,7 @@ from wavezoo.testing.assertions import (
     require_batch_independent,
     require_close,
     require_copies,
+    require_full_initialisation,
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
@@ -65,6 +66,21 @@ def declares_its_dependence(build: Build) -> None:
         require(varies_at_all == field.varies_in_space, f"varies_in_space is {field.varies_in_space}")
 
 
+def causal_where_declared(build: Build) -> None:
+    """Where a field says it is causal, no value has a gradient with respect to later inputs."""
+    field = build(3, 1, initial=0.5).double()
+    x = random_input((1, 3, 9)).requires_grad_()
+    value = field(x).expand_as(x) + 0 * x
+    sees = False
+    for position in range(8):
+        (gradient,) = torch.autograd.grad(value[..., position].sum(), x, retain_graph=True)
+        sees = sees or bool(gradient[..., position + 1 :].any())
+    require(
+        sees != field.causal,
+        f"causal is {field.causal}, but a value {'depends' if sees else 'never depends'} on later inputs",
+    )
+
+
 def gradient_to_every_parameter(build: Build) -> None:
     """Every parameter has a gradient that is not zero."""
     for field, grid in _on_grids(build):
@@ -109,6 +125,12 @@ def any_layout(build: Build) -> None:
         require_close(field(x), field(x.contiguous()), "depends on the memory layout")
 
 
+def full_initialisation(build: Build) -> None:
+    """``reset_parameters`` sets all parameters and persistent buffers."""
+    for ndim in (1, 2):
+        require_full_initialisation(lambda: build(3, ndim, initial=0.5))  # noqa: B023
+
+
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
     for field, grid in _on_grids(build):
@@ -125,10 +147,12 @@ CHECKS = [
     starts_at_its_initial_value,
     broadcastable,
     declares_its_dependence,
+    causal_where_declared,
     gradient_to_every_parameter,
     gradcheck,
     dtype_and_device,
     batch_independence,
     any_layout,
+    full_initialisation,
     copies,
 ]

@@ -13,6 +13,7 @@ from wavezoo.testing.assertions import (
     require_batch_independent,
     require_close,
     require_copies,
+    require_full_initialisation,
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
@@ -103,6 +104,12 @@ def batch_independence(build: Build) -> None:
         require_batch_independent(_Carried(flow), (3, 3, *grid))
 
 
+def full_initialisation(build: Build) -> None:
+    """``reset_parameters`` sets all parameters and persistent buffers."""
+    for ndim in (1, 2):
+        require_full_initialisation(lambda: build(3, ndim))  # noqa: B023
+
+
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
     for flow, grid in _on_grids(build):
@@ -139,5 +146,6 @@ CHECKS = [
     gradcheck,
     dtype_and_device,
     batch_independence,
+    full_initialisation,
     copies,
 ]

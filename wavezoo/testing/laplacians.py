@@ -17,6 +17,7 @@ from wavezoo.testing.assertions import (
     require_batch_independent,
     require_close,
     require_copies,
+    require_full_initialisation,
     require_gradcheck,
     require_keeps_dtype_and_device,
     require_order,
@@ -121,6 +122,29 @@ def batch_independence(build: Build) -> None:
         require_batch_independent(laplacian, (3, 2, *grid))
 
 
+def full_initialisation(build: Build) -> None:
+    """``reset_parameters`` sets all parameters and persistent buffers."""
+    for ndim in _ndims(build):
+        require_full_initialisation(lambda: build(3, ndim))  # noqa: B023
+
+
+def degree_is_true(build: Build) -> None:
+    """A bump on a grid twice as fine has eigenvalues, on average, ``2^degree`` times as small."""
+    for ndim in _ndims(build):
+        laplacian = build(1, ndim).double()
+        if laplacian.fixed_grid is not None:
+            continue
+        quotients = []
+        for size in (32, 64):
+            x = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+            bump = (-((x - 0.5) ** 2) / (2 * 0.08**2)).exp()
+            u = (bump if ndim == 1 else bump[:, None] * bump).view(1, 1, *[size] * ndim)
+            quotients.append(((u * laplacian(u)).sum() / u.square().sum()).item())
+        degree = float(torch.as_tensor(laplacian.degree()).detach())
+        observed = math.log2(quotients[0] / quotients[1])
+        require(abs(observed - degree) <= 0.1, f"degree is {degree:g}, observed {observed:.2f}")
+
+
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
     for laplacian, grid in _on_grids(build):
@@ -173,5 +197,7 @@ CHECKS = [
     gradcheck,
     dtype_and_device,
     batch_independence,
+    full_initialisation,
+    degree_is_true,
     copies,
 ]

@@ -16,6 +16,7 @@ from wavezoo.testing.assertions import (
     require_batch_independent,
     require_close,
     require_copies,
+    require_full_initialisation,
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
@@ -123,6 +124,12 @@ def batch_independence(build: Build) -> None:
         require_batch_independent(_Everything(source), (3, 3, *grid))
 
 
+def full_initialisation(build: Build) -> None:
+    """``reset_parameters`` sets all parameters and persistent buffers."""
+    for ndim in (1, 2):
+        require_full_initialisation(lambda: build(3, ndim))  # noqa: B023
+
+
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
     for source, grid in _on_grids(build):
@@ -156,5 +163,6 @@ CHECKS = [
     gradcheck,
     dtype_and_device,
     batch_independence,
+    full_initialisation,
     copies,
 ]

@@ -1,0 +1,1 @@
+"""Mixers of positions: the wave operator, and what it is compared with."""

@@ -1,0 +1,35 @@
+"""A wide depthwise convolution as a mixer."""
+
+from torch import Tensor
+
+from wavezoo.contracts import Mixer
+from wavezoo.errors import WavezooError
+from wavezoo.layers import GridConv
+
+
+class DepthwiseMixer(Mixer):
+    """A wide convolution of every channel by itself, as in ConvNeXt.
+
+    Source: A ConvNet for the 2020s (Liu et al. 2022), which takes 7x7. Reach: half the kernel. Cost: proportional to
+    the cells and to the kernel.
+
+    Args:
+        causal: end the window at each position instead of centring it there; sequences only.
+        kernel_size: width of the kernel in cells, odd.
+
+    Raises:
+        WavezooError: if ``kernel_size`` is not odd and positive.
+    """
+
+    causality = "optional"
+    projects = False
+    variants = ({"kernel_size": 3},)
+
+    def __init__(self, channels: int, ndim: int, *, causal: bool = False, kernel_size: int = 7) -> None:
+        super().__init__(channels, ndim, causal=causal)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise WavezooError(f"kernel_size is {kernel_size!r}; give an odd number of cells, such as 7.")
+        self.conv = GridConv(channels, channels, ndim, kernel_size, groups=channels, causal=causal)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)

@@ -1,0 +1,66 @@
+"""A learned filter in Fourier space as a mixer."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wavezoo.contracts import Grid, Mixer
+from wavezoo.errors import WavezooError
+
+
+class GlobalFilterMixer(Mixer):
+    """A learned filter in Fourier space, one complex number for each channel and mode: a convolution with the grid.
+
+    Equation (GFNet, Rao et al. 2021, equation 4): ``irfft(K * rfft(x))``. The filter belongs to a grid of
+    ``resolution`` cells a side and is interpolated linearly in frequency on others. Boundary: periodic. Reach: the
+    whole grid. Cost: ``N log N`` in the number of cells.
+
+    Args:
+        causal: not possible; every position sees all others.
+        resolution: cells along each axis of the grid that the filter belongs to.
+
+    Raises:
+        WavezooError: if ``resolution`` is less than 2, or ``causal`` is asked for.
+    """
+
+    causality = "never"
+    projects = False
+    variants = ({"resolution": 5},)
+
+    def __init__(self, channels: int, ndim: int, *, causal: bool = False, resolution: int = 14) -> None:
+        super().__init__(channels, ndim, causal=causal)
+        if resolution < 2:
+            raise WavezooError(f"resolution is {resolution!r}; give a number of cells, at least 2.")
+        # Real and imaginary part as channels: interpolated like any map, and a cast to bfloat16 keeps both.
+        modes = [resolution] * (ndim - 1) + [resolution // 2 + 1]
+        self.weight = nn.Parameter(torch.empty(1, 2 * channels, *modes))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = tuple(range(2, x.ndim))
+        u = x.to(torch.promote_types(x.dtype, torch.float32))
+        real, imaginary = self._filter(x.shape[2:], u.dtype).chunk(2, 1)
+        modes = torch.view_as_real(torch.fft.rfftn(u, dim=axes))
+        filtered = torch.stack(
+            [
+                modes[..., 0] * real - modes[..., 1] * imaginary,
+                modes[..., 0] * imaginary + modes[..., 1] * real,
+            ],
+            -1,
+        )
+        return torch.fft.irfftn(torch.view_as_complex(filtered), s=x.shape[2:], dim=axes).to(x.dtype)
+
+    def _filter(self, grid: Grid, dtype: torch.dtype) -> Tensor:
+        """Return real and imaginary parts on the modes of ``grid``, shape ``(1, 2 C, *K)``."""
+        size = [*grid[:-1], grid[-1] // 2 + 1]
+        weight = self.weight.to(dtype)
+        if list(weight.shape[2:]) == size:
+            return weight
+        if len(grid) == 1:
+            return F.interpolate(weight, size=size, mode="linear", align_corners=True)
+        # Frequency zero in the middle, so that neighbours in the map are neighbours in frequency.
+        centred = F.interpolate(weight.roll(weight.shape[2] // 2, 2), size=size, mode="bilinear", align_corners=True)
+        return centred.roll(-(size[0] // 2), 2)
