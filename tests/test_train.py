@@ -104,7 +104,7 @@ def test_the_learning_rate_follows_the_schedule(tmp_path):
         (["model.options.stepz=4"], "nearest first: steps"),
         (["model.options.depths=3"], "depths is 3"),
         (["model.options.num_classes=3"], "follows from the data set"),
-        (["model.options.damping=none", "model.schemes.damping=none"], "Give it in model.schemes"),
+        (["model.options.damping=none", "model.schemes.damping=none"], "Leave it out of the options"),
         (["model.options.patch_size=16"], "too small"),
         (["optimizer.name=adamww"], "nearest first: adamw"),
         (["batch_size=64"], "more than the 48 training images"),

@@ -19,6 +19,7 @@ from wavezoo.contracts import (
 )
 from wavezoo.errors import PluginError, PluginWarning, ReverseWarning, WavezooError
 from wavezoo.hookspecs import hookimpl
+from wavezoo.models.sequence import WavePDESequence, create_sequence_model
 from wavezoo.models.wavepde import WavePDE
 from wavezoo.operator import Trajectory, WaveOperator
 from wavezoo.plugins import load as load_plugin
@@ -41,11 +42,13 @@ __all__ = [
     "Trajectory",
     "WaveOperator",
     "WavePDE",
+    "WavePDESequence",
     "WaveState",
     "WaveSystem",
     "WavezooError",
     "create_mixer",
     "create_operator",
+    "create_sequence_model",
     "hookimpl",
     "load_plugin",
     "register",

@@ -1,15 +1,17 @@
 """What there is, by name, and what each thing is, in words: read from the docstrings and facts themselves."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any, cast
 
 import timm
+from torch import nn
 
-from wavezoo.build import scheme_options
+from wavezoo.build import OPERATOR_CHOICES, scheme_options
 from wavezoo.contracts import Scheme
 from wavezoo.data import DATASETS
 from wavezoo.errors import not_allowed
-from wavezoo.models.wavepde import WavePDE
+from wavezoo.models.sequence import SEQUENCE_MODELS
 from wavezoo.plugins import AXES, CONTRACTS, registry
 from wavezoo.recipe import find_recipe, load_recipe, recipe_names
 
@@ -23,7 +25,8 @@ def list_names(kind: str) -> list[tuple[str, str]]:
         WavezooError: if there is no such kind.
     """
     if kind == "models":
-        return [(name, _first_line(timm.model_entrypoint(name).__doc__)) for name in timm.list_models("wavepde*")]
+        entry_points = {name: timm.model_entrypoint(name) for name in timm.list_models("wavepde*")} | SEQUENCE_MODELS
+        return [(name, _first_line(entry_point.__doc__)) for name, entry_point in entry_points.items()]
     if kind == "recipes":
         return [(name, load_recipe(find_recipe(name)).description) for name in recipe_names()]
     if kind == "datasets":
@@ -41,7 +44,13 @@ def describe(name: str) -> str:
     """
     texts = [_describe_scheme(axis, name) for axis in AXES if name in registry.schemes(axis)]
     if timm.is_model(name) and name in dict(list_names("models")):
-        texts.append(_describe_model(name))
+        model = timm.create_model(name, device="meta")
+        facts = {"input": cast(Any, model.pretrained_cfg)["input_size"]}
+        texts.append(_describe_model(name, timm.model_entrypoint(name), model, facts))
+    if name in SEQUENCE_MODELS:
+        sequence_model = SEQUENCE_MODELS[name](in_features=1, device="meta")
+        facts = {"input": "sequences (B, N, in_features), or token ids (B, N); counted with in_features=1, no classes"}
+        texts.append(_describe_model(name, SEQUENCE_MODELS[name], sequence_model, facts))
     if name in recipe_names():
         path = find_recipe(name)
         texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
@@ -69,17 +78,17 @@ def _describe_scheme(axis: str, name: str) -> str:
     )
 
 
-def _describe_model(name: str) -> str:
-    entry_point = timm.model_entrypoint(name)
-    model = cast(WavePDE, timm.create_model(name, device="meta"))
-    config: Any = model.pretrained_cfg
+def _describe_model(name: str, entry_point: Callable[..., Any], model: nn.Module, facts: dict[str, Any]) -> str:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     options = {
-        each.name: each.default for each in inspect.signature(type(model)).parameters.values() if each.name != "self"
+        each.name: each.default
+        for each in inspect.signature(type(model)).parameters.values()
+        if each.kind is not each.VAR_KEYWORD
     }
+    options |= {choice: "the preset's" for choice in OPERATOR_CHOICES if choice not in options}
     return (
         f"model {name}\n\n{inspect.getdoc(entry_point)}\n\n{inspect.getdoc(type(model))}\n\n"
-        f"Facts:\n{_table({'parameters': f'{parameters:,}', 'input': config['input_size']})}\n\n"
+        f"Facts:\n{_table({'parameters': f'{parameters:,}', **facts})}\n\n"
         f"Options of the class and their defaults:\n{_table(options)}"
     )
 

@@ -38,9 +38,10 @@ class SchemesSection(Section):
 
 
 class ModelSection(Section):
-    """A model by its timm name, keyword arguments for it, and its schemes."""
+    """A model by its timm name, its mixer, keyword arguments for it, and its schemes."""
 
     name: str
+    mixer: SchemeChoice | None = None
     options: dict[str, Any] = {}
     schemes: SchemesSection = SchemesSection()
 

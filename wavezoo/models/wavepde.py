@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from wavezoo.build import SchemeSpec
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.layers import GridConv
-from wavezoo.models.backbone import Backbone, check_operator_choices, check_settings
+from wavezoo.models.backbone import MLP_RATIO, Backbone, check_operator_choices, check_settings
 from wavezoo.models.block import Block
 
 __all__ = ["WavePDE"]
@@ -32,8 +32,6 @@ __all__ = ["WavePDE"]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Those of timm's that keep the width.
 GLOBAL_POOLS = ("avg", "max", "avgmax", "fast", "fastavg", "fastmax", "fastavgmax", "")
-# With the mixer's three 1x1 convolutions, this gives a model the parameters of the ConvNeXt of its stage plan.
-MLP_RATIO = 2.375
 
 
 class WaveStage(nn.Module):

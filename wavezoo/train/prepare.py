@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from wavezoo.build import check_options
+from wavezoo.build import OPERATOR_CHOICES, check_options
 from wavezoo.data import ImageDataset, ImageSplit
 from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
@@ -63,13 +63,20 @@ def build_model(recipe: Recipe, dataset: ImageDataset) -> WavePDE:
         "img_size": dataset.size,
     }
     schemes = {axis: spec for axis, spec in recipe.model.schemes.model_dump().items() if spec is not None}
+    if recipe.model.mixer is not None:
+        schemes["mixer"] = recipe.model.mixer
     for option in recipe.model.options:
         if option in reserved:
             raise WavezooError(f"model.options.{option} follows from the data set {dataset.name!r}. Leave it out.")
         if option in schemes:
-            raise WavezooError(f"{option} is given in model.options and in model.schemes. Give it in model.schemes.")
-    known = [each for each in inspect.signature(WavePDE).parameters if each not in (*reserved, "device", "dtype")]
-    check_options("model.options:", recipe.model.options, WavePDE, known)
+            raise WavezooError(
+                f"{option} is given in model.options and elsewhere in model. Leave it out of the options."
+            )
+    parameters = inspect.signature(WavePDE).parameters.values()
+    own = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD} - {*reserved, "device", "dtype"}
+    # Those of the wave operator are checked where it is built.
+    given = {option: value for option, value in recipe.model.options.items() if option not in OPERATOR_CHOICES}
+    check_options("model.options:", given, WavePDE, sorted(own) + list(OPERATOR_CHOICES))
     return cast(WavePDE, timm.create_model(name, **reserved, **recipe.model.options, **schemes))
 
 
