@@ -35,8 +35,10 @@ ALLOWED = {
     "train": {"build", "data", "devices", "errors", "models", "operator", "plugins", "recipe", "train"},
     "analysis": {"bases", "contracts", "damping", "errors", "operator"},
     "bench": {"build", "errors", "layers", "operator"},
+    "export": {"contracts", "errors"},
+    "deploy": {"errors", "models", "train"},
     "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},
-    "cli": {"bench", "describe", "devices", "errors", "plugins", "recipe", "testing", "train"},
+    "cli": {"bench", "deploy", "export", "describe", "devices", "errors", "plugins", "recipe", "testing", "train"},
 }
 # Accelerate is known to one place only.
 ACCELERATE = {"train"}

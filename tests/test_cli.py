@@ -44,6 +44,12 @@ def test_train_then_evaluate(wavezoo_, tmp_path):
     assert code == 0
     accuracy = out.split("accuracy ")[-1].split()[0]
     assert "run folder run" in out
+    code, out, _ = wavezoo_("evaluate", "run", "--device", "cpu", "--resolution", "1.5")
+    assert code == 0
+    assert "images enlarged by 1.5" in out
+    code, out, _ = wavezoo_("export", "run", "--format", "safetensors", "--out", "model.safetensors")
+    assert code == 0
+    assert "the last weights of run" in out
     code, out, _ = wavezoo_("evaluate", "run", "--device", "cpu")
     assert code == 0
     assert out.startswith(f"accuracy {accuracy}")

@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from wavezoo import bench, plugins
+from wavezoo.deploy import model_and_example
 from wavezoo.describe import describe as describe_name
 from wavezoo.describe import list_names
 from wavezoo.devices import find_device
 from wavezoo.errors import PluginWarning, WavezooError, not_allowed
+from wavezoo.export import export_model
 from wavezoo.plugins import AXES, registry
 from wavezoo.recipe import find_recipe, load_recipe
 from wavezoo.testing import checks
@@ -87,10 +89,43 @@ def evaluate(
     plugin: Plugins = None,
     device: Device = "auto",
     data_path: Annotated[str | None, typer.Option(help="A local copy of the data in place of the recipe's.")] = None,
+    resolution: Annotated[float, typer.Option(help="Enlarge the test images by this, and keep the physics.")] = 1.0,
+    grid_spacing: Annotated[
+        float | None, typer.Option(help="What to tell the model of the distance of two pixels; 1 / resolution if left.")
+    ] = None,
 ) -> None:
     """Print the test accuracy of a run's saved weights."""
     _load_plugins(plugin)
-    console.print(f"accuracy {evaluate_run(run, weights, device, data_path):.2%} ({weights} weights of {run})")
+    accuracy = evaluate_run(run, weights, device, data_path, resolution, grid_spacing)
+    scale = "" if resolution == 1 else f", images enlarged by {resolution:g}"
+    console.print(f"accuracy {accuracy:.2%} ({weights} weights of {run}{scale})")
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="A run folder, or a model's name (wavezoo list models).")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    format_: Annotated[str, typer.Option("--format", help="onnx, exported (a torch program) or safetensors.")] = "onnx",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="last or best of a run; for a model, a safetensors file. Fresh weights otherwise."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of a named model: --set num_classes=10; repeatable.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Side of the images, or length of the sequences.")] = None,
+    dynamic: Annotated[str, typer.Option(help="What may differ later: none, batch, or size (and batch).")] = "batch",
+    plugin: Plugins = None,
+) -> None:
+    """Write a model to a file and check the file against the model."""
+    _load_plugins(plugin)
+    model, example, said = model_and_example(source, weights, list(set_ or []), size)
+    exported = export_model(model, example, format_, out, dynamic)
+    console.print(
+        f"{exported.path}: {format_} of {said}, {exported.size / 1e6:.1f} MB, input {tuple(example.shape)}, dynamic "
+        f"{dynamic}; run and compared with the model: outputs differ by {exported.difference:.1e} of the largest",
+        markup=False,
+    )
 
 
 @app.command(name="list")

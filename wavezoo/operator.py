@@ -435,7 +435,8 @@ def _below(limit: float) -> float | None:
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context without autocast, or none where ``device`` (the meta device) knows none."""
-    if torch.amp.is_autocast_available(device.type):
+    """Return a context without autocast, or none where it is off or where ``device`` (the meta device) knows none."""
+    # A context that changes nothing would still be a graph of its own in an exported program.
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()

@@ -1,5 +1,6 @@
 """What backbones on images and on sequences have in common."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,12 +70,15 @@ class Backbone(nn.Module):
         }
 
 
-def check_operator_choices(model: str, choices: Mapping[str, Any]) -> None:
+def check_operator_choices(model: type[Backbone], choices: Mapping[str, Any]) -> None:
     """Raise TypeError, as Python does for an unknown keyword, unless all choices are those of a wave operator."""
     for choice in choices:
         if choice not in OPERATOR_CHOICES:
-            near = ", ".join(nearest_first(choice, OPERATOR_CHOICES)[:3])
-            raise TypeError(f"{model} got an unexpected keyword argument {choice!r}; the nearest it knows: {near}")
+            known = [*OPERATOR_CHOICES, *inspect.signature(model).parameters]
+            near = ", ".join(nearest_first(choice, known)[:3])
+            raise TypeError(
+                f"{model.__name__} got an unexpected keyword argument {choice!r}; the nearest it knows: {near}"
+            )
 
 
 def check_settings(

@@ -98,7 +98,7 @@ class WavePDESequence(Backbone):
         **operator: Any,
     ) -> None:
         super().__init__()
-        check_operator_choices(type(self).__name__, operator)
+        check_operator_choices(type(self), operator)
         if (in_features is None) == (vocab_size is None):
             raise WavezooError(
                 f"in_features is {in_features!r} and vocab_size is {vocab_size!r}; give in_features for sequences of "

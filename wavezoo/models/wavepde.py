@@ -107,7 +107,7 @@ class WavePDE(Backbone):
         **operator: Any,
     ) -> None:
         super().__init__()
-        check_operator_choices(type(self).__name__, operator)
+        check_operator_choices(type(self), operator)
         counts: dict[str, Any] = {"depths": depths, "dims": dims, "strides": strides, "patch_size": patch_size}
         check_settings(preset, mlp_ratio, drop_rate, drop_path_rate, **counts)
         _check_architecture(depths, dims, strides, global_pool)

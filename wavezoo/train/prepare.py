@@ -101,9 +101,11 @@ def build_accelerator(recipe: Recipe, device: str) -> Accelerator:
 
 
 def build_loaders(
-    recipe: Recipe, dataset: ImageDataset, train: ImageSplit | None, test: ImageSplit
+    recipe: Recipe, dataset: ImageDataset, train: ImageSplit | None, test: ImageSplit, resolution: float = 1.0
 ) -> tuple[DataLoader[Any] | None, DataLoader[Any]]:
     """Return loaders of batches of images ``(B, C, H, W)`` and labels ``(B,)``, for training if asked for, and test.
+
+    Test images are enlarged by ``resolution``.
 
     Raises:
         WavezooError: if a batch is larger than the training data.
@@ -115,7 +117,9 @@ def build_loaders(
         num_workers=recipe.data.workers,
         persistent_workers=recipe.data.workers > 0,
     )
-    test_loader = loader(TransformedImages(test, transforms.Compose(to_tensor)))
+    size = round(dataset.size * resolution)
+    resize = [] if resolution == 1 else [transforms.Resize(size, transforms.InterpolationMode.BICUBIC)]
+    test_loader = loader(TransformedImages(test, transforms.Compose([*resize, *to_tensor])))
     if train is None:
         return None, test_loader
     if recipe.batch_size > len(train.labels):

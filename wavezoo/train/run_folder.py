@@ -20,6 +20,21 @@ from wavezoo.recipe import Recipe, dump_recipe, load_recipe
 WEIGHTS = ("last", "best")
 
 
+def load_weights(model: nn.Module, file: Path) -> None:
+    """Load the weights of a safetensors file into ``model``.
+
+    Raises:
+        WavezooError: if the file is missing, damaged, or holds those of another model.
+    """
+    try:
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, OSError) as error:
+        raise WavezooError(f"{file} is missing, damaged or no safetensors file ({error}).") from error
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise WavezooError(f"{file} does not fit the model: {reason}") from error
+
+
 class RunFolder:
     """A folder with ``recipe.yaml``, ``metrics.jsonl``, ``summary.json``, ``last.safetensors``, ``best.safetensors``.
 
@@ -81,13 +96,7 @@ class RunFolder:
         file = self.path / f"{which}.safetensors"
         if not file.is_file():
             raise WavezooError(f"{self.path} has no {file.name}: the run ended before it saved any weights.")
-        try:
-            model.load_state_dict(load_file(file))
-        except (SafetensorError, OSError) as error:
-            raise WavezooError(f"{file} is damaged or cut short ({error}).") from error
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-            raise WavezooError(f"{file} does not fit the model in recipe.yaml: {reason}") from error
+        load_weights(model, file)
 
     def _write(self, name: str, text: str) -> None:
         beside = self.path / f".{name}.part"

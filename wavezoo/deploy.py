@@ -1,0 +1,79 @@
+"""From what a user names to a model that can be exported: a run folder, or a model with options and weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+import yaml
+from torch import Tensor, nn
+
+from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence
+from wavezoo.train import load_run, load_weights
+
+LENGTH = 128
+
+
+def model_and_example(
+    source: str, weights: str | None, options: list[str], size: int | None
+) -> tuple[nn.Module, Tensor, str]:
+    """Return a model, an input for it, and what it is in words.
+
+    Args:
+        source: a run folder, or the name of an image or sequence model.
+        weights: ``"last"`` (the default) or ``"best"`` of a run; a safetensors file for a named model, whose weights
+            are random without.
+        options: ``key=value`` arguments of a named model, values in YAML.
+        size: side of the image, or length of the sequence; by default the data set's, the model's, or 128.
+
+    Raises:
+        WavezooError: if there is no such run or model, or if options or weights do not fit it.
+    """
+    if size is not None and size < 1:
+        raise WavezooError(f"size is {size!r}; give a number of pixels or elements, at least 1.")
+    generator = torch.Generator().manual_seed(0)
+    names = [*timm.list_models("wavepde*"), *SEQUENCE_MODELS]
+    if source not in names:
+        if not Path(source).is_dir():
+            raise not_allowed("model or run folder", source, names)
+        if options:
+            raise WavezooError(f"--set {options[0]}: the options of a run are those of its recipe. Leave it out.")
+        which = weights or "last"
+        model, _, dataset = load_run(Path(source), which)
+        side = size or dataset.size
+        image = torch.randn(1, dataset.channels, side, side, generator=generator)
+        return model, image, f"the {which} weights of {source}"
+    model = _named(source, _parsed(options))
+    if weights is not None:
+        load_weights(model, Path(weights))
+    said = f"{source} with {'random weights' if weights is None else f'the weights of {weights}'}"
+    if isinstance(model, WavePDESequence):
+        length = size or min(LENGTH, model.max_length or LENGTH)
+        if model.vocab_size is not None:
+            return model, torch.randint(model.vocab_size, (1, length), generator=generator), said
+        return model, torch.randn(1, length, model.in_features or 1, generator=generator), said
+    channels, height, width = model.pretrained_cfg["input_size"]
+    return model, torch.randn(1, channels, size or height, size or width, generator=generator), said
+
+
+def _named(name: str, options: Mapping[str, Any]) -> Any:
+    torch.manual_seed(0)
+    try:
+        return SEQUENCE_MODELS[name](**options) if name in SEQUENCE_MODELS else timm.create_model(name, **options)
+    except TypeError as error:
+        raise WavezooError(f"--set: {error}. `wavezoo describe {name}` lists the options.") from error
+
+
+def _parsed(options: list[str]) -> dict[str, Any]:
+    parsed = {}
+    for option in options:
+        key, separator, text = option.partition("=")
+        if not separator or not key.isidentifier():
+            raise WavezooError(f"--set {option!r} is not of the form key=value, such as num_classes=10.")
+        try:
+            parsed[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise WavezooError(f"--set {option}: {text!r} is not a YAML value.") from error
+    return parsed
