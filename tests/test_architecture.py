@@ -34,7 +34,7 @@ ALLOWED = {
     "recipe": {"errors"},
     "train": {"build", "data", "devices", "errors", "models", "operator", "plugins", "recipe", "train"},
     "analysis": {"bases", "contracts", "damping", "errors", "operator"},
-    "bench": {"build", "errors", "layers", "operator"},
+    "bench": {"bench", "build", "errors", "models", "operator"},
     "export": {"contracts", "errors"},
     "deploy": {"errors", "models", "train"},
     "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},

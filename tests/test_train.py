@@ -138,7 +138,7 @@ def test_a_used_run_folder_is_not_touched(tmp_path):
     [
         (
             ["model.options.preset=paper", "model.options.dt=1.0e+6"],
-            r"step 1: the loss is nan.*stages\.0\.blocks\.0\.mixer the Courant number.*courant_guard=limit",
+            r"step 1: the loss is nan.*stages\.0\.blocks\.0\.mixer\.operator the Courant number.*courant_guard=limit",
         ),
         (["optimizer.lr=1e30", "optimizer.clip_grad=null"], r"step \d+: .*(optimizer\.lr|courant_guard)"),
     ],

@@ -205,8 +205,82 @@ def bench_operator_(
         if not json_:
             console.print(_bench_table(found))
     if json_:
-        facts = {"device": str(where), "threads": torch.get_num_threads(), "torch": torch.__version__, "steps": 4}
-        print(json.dumps({**facts, "measurements": bench.as_records(measured)}, indent=1))
+        _print_json(where, measured)
+
+
+@bench_app.command(name="models")
+def bench_models_(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Image models; pico, nano, tiny, small, base if left.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side of the images.")] = 224,
+    batch: Annotated[int, typer.Option(help="Images at a time.")] = 2,
+    repeats: Annotated[int, typer.Option(help="How often each model is timed.")] = 3,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Measure image models beside timm's convnext and poolformerv2 of their size."""
+    where = find_device(device)
+    measured = []
+    table = _table(
+        f"{size} x {size}, batch {batch}, float32",
+        "model",
+        ("parameters, M", "GMACs", "activations, M", "kept, MiB / image", "images / s", "trained / s", "spread"),
+    )
+    for group in bench.bench_models(models or bench.MODELS, where, size, batch, repeats):
+        measured += group
+        for each in group:
+            numbers = (each.parameters, each.gmacs, each.activations, each.kept_mib)
+            speeds = (each.forward_images_per_s, each.training_images_per_s)
+            table.add_row(each.name, *(f"{value:.3g}" for value in (*numbers, *speeds)), f"{each.spread:.0%}")
+        table.add_section()
+    if json_:
+        _print_json(where, measured)
+    else:
+        console.print(table)
+
+
+@bench_app.command(name="sequence")
+def bench_sequence_(
+    model: Annotated[str, typer.Argument(help="A sequence model.")] = "wavepde_seq_tiny",
+    mixer: Annotated[list[str] | None, typer.Option(help="A mixer; may be repeated. wave by default.")] = None,
+    length: Annotated[
+        list[int] | None, typer.Option(help="A length; may be repeated. 1024 to 16384 by default.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How often each is timed.")] = 5,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Measure how time and memory of a sequence model grow with the length."""
+    where = find_device(device)
+    mixers = mixer or ["wave"]
+    measured = list(bench.bench_sequence(model, mixers, length or bench.LENGTHS, where, repeats))
+    if json_:
+        _print_json(where, measured)
+        return
+    table = _table(f"{model}, batch 1, float32", "mixer", ("length", "forward + backward, ms", "kept, MiB"))
+    for each in measured:
+        time_ms = f"{each.both_ms:.1f} ({each.both_spread_ms:.1f})"
+        table.add_row(each.mixer, str(each.length), time_ms, f"{each.kept_mib:.1f}")
+    console.print(table)
+    for name in mixers:
+        rows = [each for each in measured if each.mixer == name]
+        lengths = [each.length for each in rows]
+        if len(set(lengths)) > 1:
+            slopes = [bench.exponent(lengths, [getattr(row, what) for row in rows]) for what in ("both_ms", "kept_mib")]
+            console.print(f"{name}: time grows like N^{slopes[0]:.2f}, memory like N^{slopes[1]:.2f}")
+
+
+def _table(title: str, first: str, others: Sequence[str]) -> Table:
+    table = Table(title=title)
+    for column in (first, *others):
+        table.add_column(column, justify="left" if column == first else "right")
+    return table
+
+
+def _print_json(device: torch.device, measured: Sequence[object]) -> None:
+    facts = {"device": str(device), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    print(json.dumps({**facts, "measurements": bench.as_records(measured)}, indent=1))
 
 
 def _grid(text: str) -> tuple[int, ...]:
@@ -221,9 +295,8 @@ def _bench_table(measured: Sequence[bench.Measurement]) -> Table:
     # The naive solver is what solvers are compared with, attention what layers are.
     reference = {name.partition(":")[0]: each for each in measured for name in [each.contender] if _is_reference(name)}
     shape = " x ".join(str(size) for size in (first.batch, first.channels, *first.grid))
-    table = Table(title=f"{shape}, k = 4, float32: median ms (interquartile range)")
-    for column in ("contender", "forward", "forward + backward", "kept, MiB", "speed-up"):
-        table.add_column(column, justify="left" if column == "contender" else "right")
+    title = f"{shape}, k = 4, float32: median ms (interquartile range)"
+    table = _table(title, "contender", ("forward", "forward + backward", "kept, MiB", "speed-up"))
     for each in measured:
         against = reference[each.contender.partition(":")[0]]
         table.add_row(

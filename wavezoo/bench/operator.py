@@ -4,20 +4,15 @@ Shapes: B batch, C channels, ``*G`` grid.
 """
 
 import math
-import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
-from torch.nn import functional as F
 
-from wavezoo.build import create_operator
+from wavezoo.bench.timing import Contender, both_seconds, forward_seconds, kept_mib, median_and_spread
+from wavezoo.build import create_mixer, create_operator
 from wavezoo.errors import WavezooError
-from wavezoo.layers import conv
 from wavezoo.operator import WaveOperator
 
 # Batch and channels on each grid: about a million numbers or more, as in the stages of a backbone.
@@ -33,7 +28,6 @@ SIZES: dict[tuple[int, ...], tuple[int, int]] = {
     (4096,): (2, 128),
     (16384,): (1, 64),
 }
-HEAD_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -61,47 +55,6 @@ class Measurement:
     both_ms: float
     both_spread_ms: float
     kept_mib: float
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A function of some inputs, whose gradients are taken with respect to these inputs and to ``parameters``."""
-
-    name: str
-    function: Callable[..., Tensor]
-    inputs: tuple[Tensor, ...]
-    parameters: tuple[Tensor, ...]
-
-
-class Attention(nn.Module):
-    """Multi-head attention over all positions of ``(B, C, *G)``, with its projections."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.heads = max(channels // HEAD_CHANNELS, 1)
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, channels, *grid = x.shape
-        tokens = x.flatten(2).mT
-        qkv = self.qkv(tokens).view(batch, -1, 3, self.heads, channels // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(*qkv.unbind(0)).transpose(1, 2).flatten(2)
-        return self.proj(mixed).mT.reshape(batch, channels, *grid)
-
-
-class GlobalFilter(nn.Module):
-    """A learned filter in Fourier space, one value per channel and mode (GFNet, Rao et al. 2021)."""
-
-    def __init__(self, channels: int, grid: Sequence[int]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(0.02 * torch.randn(channels, *grid[:-1], grid[-1] // 2 + 1, 2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        axes = tuple(range(2, x.ndim))
-        return torch.fft.irfftn(
-            torch.fft.rfftn(x, dim=axes) * torch.view_as_complex(self.weight), s=x.shape[2:], dim=axes
-        )
 
 
 def naive_solution(u: Tensor, speed: Tensor, gamma: Tensor, dt: Tensor, steps: int) -> Tensor:
@@ -156,7 +109,7 @@ def _bench_grid(grid: tuple[int, ...], device: torch.device, repeats: int, compi
     # The first round warms up, and compiles.
     for round_ in range(repeats + 1):
         for each in contenders:
-            seconds = _forward_seconds(each), _both_seconds(each, weight)
+            seconds = forward_seconds(each), both_seconds(each, weight)
             if round_:
                 forward[each.name].append(seconds[0])
                 both[each.name].append(seconds[1])
@@ -166,9 +119,9 @@ def _bench_grid(grid: tuple[int, ...], device: torch.device, repeats: int, compi
             batch,
             channels,
             each.name,
-            *_median_and_spread(forward[each.name]),
-            *_median_and_spread(both[each.name]),
-            _kept_mib(each),
+            *median_and_spread(forward[each.name]),
+            *median_and_spread(both[each.name]),
+            kept_mib(each),
         )
 
 
@@ -204,60 +157,12 @@ def _contenders(x: Tensor, compiled: bool) -> Iterator[Contender]:
         # Compiled, reverse is recompute.
         if compiled and gradient != "reverse":
             yield _layer(f"layer: wavezoo, {gradient}, compiled", layer, x, torch.compile(layer, fullgraph=True))
-    yield _layer("layer: attention", Attention(channels).to(device), x)
-    depthwise = conv(ndim)(channels, channels, 7, padding=3, groups=channels).to(device)
-    yield _layer("layer: depthwise 7" if ndim == 1 else "layer: depthwise 7x7", depthwise, x)
-    yield _layer("layer: global filter", GlobalFilter(channels, grid).to(device), x)
+    yield _layer("layer: attention", create_mixer(channels, ndim, "attention").to(device), x)
+    name = "layer: depthwise 7" if ndim == 1 else "layer: depthwise 7x7"
+    yield _layer(name, create_mixer(channels, ndim, "depthwise").to(device), x)
+    resolution = {"name": "global_filter", "resolution": max(2, grid[0])}
+    yield _layer("layer: global filter", create_mixer(channels, ndim, resolution).to(device), x)
 
 
 def _layer(name: str, module: nn.Module, x: Tensor, function: Callable[..., Tensor] | None = None) -> Contender:
     return Contender(name, module if function is None else function, (x,), tuple(module.parameters()))
-
-
-def _forward_seconds(contender: Contender) -> float:
-    with torch.no_grad():
-        start = _now(contender.inputs[0].device)
-        contender.function(*contender.inputs)
-        return _now(contender.inputs[0].device) - start
-
-
-def _both_seconds(contender: Contender, weight: Tensor) -> float:
-    wanted = [*contender.inputs, *contender.parameters]
-    start = _now(weight.device)
-    torch.autograd.grad(contender.function(*contender.inputs), wanted, weight, allow_unused=True)
-    return _now(weight.device) - start
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
-def _kept_mib(contender: Contender) -> float:
-    """Return the size of the distinct storages that a forward pass saves, those of parameters aside."""
-    kept: dict[int, Any] = {}
-    parameters = {each.untyped_storage().data_ptr() for each in contender.parameters}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = contender.function(*contender.inputs)
-    del output
-    return sum(storage.nbytes() for storage in kept.values()) / 2**20
-
-
-def _median_and_spread(seconds: Sequence[float]) -> tuple[float, float]:
-    if len(seconds) == 1:
-        return 1e3 * seconds[0], 0.0
-    low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
-    return 1e3 * median, 1e3 * (high - low)
-
-
-def as_records(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """Return measurements as plain values for JSON."""
-    return [asdict(each) for each in measurements]
