@@ -491,6 +491,18 @@ def test_learns_eight_images_by_heart(name):
     pytest.fail(f"loss is still {loss:.2f}")
 
 
+@both
+def test_distributed_training_needs_no_search_for_unused_parameters(name, tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        model = nn.parallel.DistributedDataParallel(create(name))
+        # A parameter without a gradient in the first step is an error in the second.
+        for _ in range(2):
+            assert train_step(model).isfinite()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 # Keeping
 
 

@@ -4,9 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from wavezoo.data import find_dataset
 from wavezoo.errors import PluginError, WavezooError
 from wavezoo.recipe import find_recipe, load_recipe
 from wavezoo.train import evaluate, train
+from wavezoo.train.prepare import build_model
 
 TINY = [
     "model.options.dims=[8, 8, 8, 8]",
@@ -183,3 +185,12 @@ def test_a_recipe_only_requires_plugins(tmp_path):
 @pytest.mark.slow
 def test_quickstart_reaches_what_the_readme_says(tmp_path):
     assert train(load_recipe(find_recipe("quickstart")), tmp_path / "run", CPU)["accuracy"] >= 0.96
+
+
+def test_a_recipe_names_the_mixer():
+    recipe = quickstart("model.mixer=attention")
+    model = build_model(recipe, find_dataset(recipe.data.name))
+    assert type(model.stages[0].blocks[0].mixer.mixer).__name__ == "AttentionMixer"
+    twice = quickstart("model.mixer=attention", "model.options.mixer=none")
+    with pytest.raises(WavezooError, match="mixer is given in"):
+        build_model(twice, find_dataset(twice.data.name))
