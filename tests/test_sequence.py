@@ -100,6 +100,15 @@ def test_padding_changes_no_result(options, pool):
         torch.testing.assert_close(together[sample, start:stop] if pool == "" else together[sample], alone)
 
 
+def test_tokens_at_padding_may_be_anything():
+    model = create(vocab_size=7).eval()
+    mask, _ = padded()
+    tokens = torch.randint(0, 7, mask.shape)
+    assert torch.equal(model(tokens.masked_fill(~mask, -100), mask), model(tokens, mask))
+    with pytest.raises(wavezoo.WavezooError, match="token ids reach from -100"):
+        model(tokens.masked_fill(mask, -100), mask)
+
+
 def test_gradients_flow_through_a_mask():
     model = create()
     mask, spans = padded()

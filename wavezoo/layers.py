@@ -47,6 +47,7 @@ class GridConv(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
+        self.ndim = ndim
         self.conv = conv(ndim)(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
         last = 0 if causal else kernel_size // 2
         self.offsets = range(last + 1 - kernel_size, last + 1)
@@ -64,8 +65,8 @@ class GridConv(nn.Module):
         if self.grid_spacing != 1:
             taps = [[max(0.0, 1 - abs(cell - offset)) for offset in offsets] for cell in range(first, last + 1)]
             matrix = torch.tensor(taps, dtype=weight.dtype, device=weight.device)
-            weight = weight @ matrix.T if weight.ndim == 3 else matrix @ weight @ matrix.T
-        convolve = F.conv1d if weight.ndim == 3 else F.conv2d
+            weight = weight @ matrix.T if self.ndim == 1 else matrix @ weight @ matrix.T
+        convolve = F.conv1d if self.ndim == 1 else F.conv2d
         padding: int | tuple[int, ...] = last
         if first != -last:
             x, padding = F.pad(x, (-first, last)), 0

@@ -159,21 +159,22 @@ class WavePDESequence(Backbone):
             WavezooError: if shape, dtype, token ids, length or mask cannot be.
         """
         self._check_input(x)
-        if mask is None:
+        spans = None if mask is None else _spans(mask, x)
+        if mask is None or spans is None or all(span == (0, x.shape[1]) for span in spans):
+            self._check_tokens(x)
             return self._encoded(x)
-        spans = _spans(mask, x)
-        if all(span == (0, x.shape[1]) for span in spans):
-            return self._encoded(x)
-        features = x.new_zeros(*x.shape[:2], self.num_features, dtype=self.head.norm.weight.dtype)
-        groups: dict[int, list[int]] = {}
+        self._check_tokens(x[mask.to(x.device)])
+        by_length: dict[int, list[int]] = {}
         for sample, (start, stop) in enumerate(spans):
-            groups.setdefault(stop - start, []).append(sample)
-        for samples in groups.values():
-            cut = self._encoded(torch.stack([x[sample, slice(*spans[sample])] for sample in samples]))
-            features = features.to(cut.dtype)
-            index = torch.cat([torch.arange(*spans[sample]) + sample * x.shape[1] for sample in samples])
-            features = features.flatten(0, 1).index_copy(0, index.to(x.device), cut.flatten(0, 1)).view(features.shape)
-        return features
+            by_length.setdefault(stop - start, []).append(sample)
+        elements, places = [], []
+        for samples in by_length.values():
+            cut = torch.stack([x[sample, slice(*spans[sample])] for sample in samples])
+            elements.append(self._encoded(cut).flatten(0, 1))
+            places += [torch.arange(*spans[sample]) + sample * x.shape[1] for sample in samples]
+        encoded = torch.cat(elements)
+        features = encoded.new_zeros(mask.numel(), self.num_features)
+        return features.index_copy(0, torch.cat(places).to(x.device), encoded).view(*mask.shape, self.num_features)
 
     def forward_head(self, x: Tensor, mask: Tensor | None = None, pre_logits: bool = False) -> Tensor:
         """Map features to logits ``(B, num_classes)``, ``(B, N, num_classes)`` without pooling, or to what the
@@ -228,13 +229,16 @@ class WavePDESequence(Backbone):
                 f"sequences of {x.shape[1]} elements are longer than max_length={self.max_length}, up to which there "
                 "are position embeddings. Cut them, or build the model with a greater max_length, or without one."
             )
-        if tokens and _has_values(x) and x.numel():
-            least, greatest = (int(each) for each in x.aminmax())
-            if not 0 <= least <= greatest < self.vocab_size:  # type: ignore[operator]
-                raise WavezooError(
-                    f"token ids reach from {least} to {greatest}; this model knows 0 to {self.vocab_size - 1}. "  # type: ignore[operator]
-                    "Check the tokenizer, or build the model with a greater vocab_size."
-                )
+
+    def _check_tokens(self, x: Tensor) -> None:
+        if self.vocab_size is None or x.numel() == 0 or not _has_values(x):
+            return
+        least, greatest = (int(each) for each in x.aminmax())
+        if not 0 <= least <= greatest < self.vocab_size:
+            raise WavezooError(
+                f"token ids reach from {least} to {greatest}; this model knows 0 to {self.vocab_size - 1}. "
+                "Check the tokenizer, or build the model with a greater vocab_size."
+            )
 
 
 def _classifier(dim: int, num_classes: int) -> nn.Module:
