@@ -17,7 +17,7 @@ class AttentionMixer(Mixer):
 
     Args:
         causal: let no position depend on later ones; sequences only.
-        heads: number of heads, a divisor of the channels; by default the largest one that leaves a head 32 channels.
+        heads: number of heads, a divisor of the channels; by default the largest one that leaves a head at least 32.
 
     Raises:
         WavezooError: if ``heads`` does not divide the channels.
