@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from wavezoo.bench.timing import Contender, both_seconds, forward_seconds, kept_mib, median_and_spread
+from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
 from wavezoo.errors import WavezooError, not_allowed
 
 SIZES = ("wavepde_pico", "wavepde_nano", "wavepde_tiny", "wavepde_small", "wavepde_base")
@@ -84,15 +84,7 @@ def _measured(names: Sequence[str], x: Tensor, repeats: int) -> list[ModelMeasur
         model = timm.create_model(name, device=x.device)
         contenders.append(Contender(name, model, (x,), tuple(model.parameters())))
     weight = torch.ones(len(x), 1000, device=x.device)
-    forward: dict[str, list[float]] = {name: [] for name in names}
-    both: dict[str, list[float]] = {name: [] for name in names}
-    # The first round warms up.
-    for round_ in range(repeats + 1):
-        for each in contenders:
-            seconds = forward_seconds(each), both_seconds(each, weight)
-            if round_:
-                forward[each.name].append(seconds[0])
-                both[each.name].append(seconds[1])
+    forward, both = timed_in_turn(contenders, weight, repeats)
     measured = []
     for each in contenders:
         macs, activations = _work(each.name, x.shape[-1])

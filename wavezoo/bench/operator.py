@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wavezoo.bench.timing import Contender, both_seconds, forward_seconds, kept_mib, median_and_spread
+from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
 from wavezoo.build import create_mixer, create_operator
 from wavezoo.errors import WavezooError
 from wavezoo.operator import WaveOperator
@@ -104,15 +104,7 @@ def _bench_grid(grid: tuple[int, ...], device: torch.device, repeats: int, compi
     x = torch.randn(batch, channels, *grid, device=device, requires_grad=True)
     weight = torch.randn_like(x)
     contenders = list(_contenders(x, compiled))
-    forward: dict[str, list[float]] = {each.name: [] for each in contenders}
-    both: dict[str, list[float]] = {each.name: [] for each in contenders}
-    # The first round warms up, and compiles.
-    for round_ in range(repeats + 1):
-        for each in contenders:
-            seconds = forward_seconds(each), both_seconds(each, weight)
-            if round_:
-                forward[each.name].append(seconds[0])
-                both[each.name].append(seconds[1])
+    forward, both = timed_in_turn(contenders, weight, repeats)
     for each in contenders:
         yield Measurement(
             grid,

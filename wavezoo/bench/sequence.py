@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from wavezoo.bench.timing import Contender, both_seconds, kept_mib, median_and_spread
+from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
 from wavezoo.errors import WavezooError
 from wavezoo.models.sequence import create_sequence_model
 
@@ -57,18 +57,10 @@ def bench_sequence(
     weight = torch.ones(1, 10, device=device)
     for length in lengths:
         x = torch.randn(1, length, 1, device=device)
-        contenders = {
-            mixer: Contender(mixer, model, (x,), tuple(model.parameters())) for mixer, model in models.items()
-        }
-        seconds: dict[str, list[float]] = {mixer: [] for mixer in mixers}
-        # The first round warms up.
-        for round_ in range(repeats + 1):
-            for mixer, contender in contenders.items():
-                taken = both_seconds(contender, weight)
-                if round_:
-                    seconds[mixer].append(taken)
-        for mixer, contender in contenders.items():
-            yield LengthMeasurement(mixer, length, *median_and_spread(seconds[mixer]), kept_mib(contender))
+        contenders = [Contender(mixer, model, (x,), tuple(model.parameters())) for mixer, model in models.items()]
+        _, both = timed_in_turn(contenders, weight, repeats)
+        for each in contenders:
+            yield LengthMeasurement(each.name, length, *median_and_spread(both[each.name]), kept_mib(each))
 
 
 def exponent(lengths: Sequence[int], values: Sequence[float]) -> float:

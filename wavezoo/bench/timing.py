@@ -43,6 +43,22 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
+def timed_in_turn(
+    contenders: Sequence[Contender], weight: Tensor, repeats: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Return the times of forward passes, and of forward and backward ones, by contender; each round times them all."""
+    forward: dict[str, list[float]] = {each.name: [] for each in contenders}
+    both: dict[str, list[float]] = {each.name: [] for each in contenders}
+    # The first round warms up, and compiles.
+    for round_ in range(repeats + 1):
+        for each in contenders:
+            seconds = forward_seconds(each), both_seconds(each, weight)
+            if round_:
+                forward[each.name].append(seconds[0])
+                both[each.name].append(seconds[1])
+    return forward, both
+
+
 def kept_mib(contender: Contender) -> float:
     """Return the size of the distinct storages that a forward pass saves, those of parameters aside."""
     kept: dict[int, Any] = {}
