@@ -1,19 +1,23 @@
 """The command line: parses arguments and calls the stages in order."""
 
 import json
+import os
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from wavezoo import bench, plugins
+from wavezoo.data import listops, pathfinder
 from wavezoo.deploy import model_and_example
 from wavezoo.describe import describe as describe_name
 from wavezoo.describe import list_names
@@ -21,9 +25,11 @@ from wavezoo.devices import find_device
 from wavezoo.errors import PluginWarning, WavezooError, not_allowed
 from wavezoo.export import export_model
 from wavezoo.plugins import AXES, registry
-from wavezoo.recipe import find_recipe, load_recipe
+from wavezoo.recipe import Recipe, find_recipe, load_recipe
 from wavezoo.testing import checks
+from wavezoo.train import InterruptedTraining, compare_runs, list_runs
 from wavezoo.train import evaluate as evaluate_run
+from wavezoo.train import resume as resume_run
 from wavezoo.train import train as train_recipe
 
 app = typer.Typer(
@@ -32,6 +38,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+generate_app = typer.Typer(help="Make data sets that can be generated.", no_args_is_help=True)
+app.add_typer(generate_app, name="generate")
 bench_app = typer.Typer(help="Measure speed and memory, side by side in one run.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 console = Console(highlight=False, soft_wrap=True)
@@ -52,34 +60,42 @@ def main() -> None:
         except WavezooError as error:
             print(f"wavezoo: {error}", file=sys.stderr)
             sys.exit(2)
+        except InterruptedTraining as interruption:
+            print(f"wavezoo: {interruption}", file=sys.stderr)
+            sys.exit(interruption.exit_code)
 
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name (wavezoo list recipes) or the path of a .yaml file.")],
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe's name (wavezoo list recipes) or the path of a .yaml file.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Replace a value: --set optimizer.lr=1e-3; may be repeated.")
     ] = None,
     plugin: Plugins = None,
     epochs: Annotated[int | None, typer.Option(help="Train for this many epochs.")] = None,
-    limit_samples: Annotated[int | None, typer.Option(help="Use this many images of each split at most.")] = None,
+    limit_samples: Annotated[int | None, typer.Option(help="Use this many samples of each split at most.")] = None,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME-TIME by default.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
 ) -> None:
-    """Train a recipe and leave a run folder."""
+    """Train a recipe and leave a run folder; or go on with one. The last line of output is the result in JSON."""
     named = _load_plugins(plugin)
     changes = list(overrides or [])
     changes += [f"epochs={epochs}"] * (epochs is not None)
     changes += [f"data.limit_samples={limit_samples}"] * (limit_samples is not None)
-    checked = load_recipe(find_recipe(recipe), changes)
-    # So that the run folder tells which plugins it needs.
-    checked = checked.model_copy(update={"plugins": tuple(dict.fromkeys((*checked.plugins, *named)))})
+    if resume is not None:
+        if out is not None:
+            raise WavezooError(f"--out {out}: a resumed run stays in its folder, {resume}. Leave --out out.")
+        begun = None if recipe is None else _with_plugins(load_recipe(find_recipe(recipe), changes), named)
+        _print_result(resume_run(resume, begun, changes, device, console), resume)
+        return
+    if recipe is None:
+        raise WavezooError("train needs a recipe, such as `wavezoo train quickstart`, or --resume RUN.")
+    checked = _with_plugins(load_recipe(find_recipe(recipe), changes), named)
     out = out or Path("runs") / f"{checked.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    summary = train_recipe(checked, out, device, console)
-    console.print(
-        f"accuracy {summary['accuracy']:.2%} (best {summary['best_accuracy']:.2%}, epoch {summary['best_epoch']}) "
-        f"in {summary['seconds']:.0f} s; run folder {out}"
-    )
+    _print_result(train_recipe(checked, out, device, console), out)
 
 
 @app.command()
@@ -96,9 +112,24 @@ def evaluate(
 ) -> None:
     """Print the test accuracy of a run's saved weights."""
     _load_plugins(plugin)
-    accuracy = evaluate_run(run, weights, device, data_path, resolution, grid_spacing)
+    found = evaluate_run(run, weights, device, data_path, resolution, grid_spacing)
     scale = "" if resolution == 1 else f", images enlarged by {resolution:g}"
-    console.print(f"accuracy {accuracy:.2%} ({weights} weights of {run}{scale})")
+    console.print(f"accuracy {found.accuracy:.2%} ({weights} weights of {run}{scale})")
+
+
+@app.command()
+def runs(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders, or folders of them; runs by default.")
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also show where their recipes differ.")] = False,
+) -> None:
+    """List runs, the most accurate first."""
+    rows = list_runs(folders or [Path("runs")])
+    _print_columns(rows)
+    if compare:
+        console.print()
+        _print_columns(compare_runs([Path(row[0]) for row in rows[1:]]))
 
 
 @app.command()
@@ -183,6 +214,43 @@ def check(
                 console.print(f"passed  {label}", markup=False)
     if failures:
         raise typer.Exit(1)
+
+
+@generate_app.command(name="pathfinder")
+def generate_pathfinder(
+    out: Annotated[Path, typer.Option(help="The folder to write; a generation broken off there is continued.")],
+    size: Annotated[int, typer.Option(help="Side of the images: 32 for Pathfinder, 128 for Path-X.")] = 32,
+    count: Annotated[int, typer.Option(help="Number of images.")] = 200_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes; as many as there are processors by default.")] = None,
+) -> None:
+    """Draw images for Pathfinder or Path-X, in the layout of the Long Range Arena's release."""
+    with _progress_to(count) as advanced:
+        pathfinder.generate(out, size, count, seed, workers or os.cpu_count() or 1, advanced)
+    console.print(f"{count:,} images in {out}; train on them with --set data.path={out}", markup=False)
+
+
+@generate_app.command(name="listops")
+def generate_listops(
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    train: Annotated[int, typer.Option(help="Samples for training.")] = listops.COUNTS["train"],
+    validation: Annotated[int, typer.Option(help="Samples for validation.")] = listops.COUNTS["validation"],
+    test: Annotated[int, typer.Option(help="Samples for test.")] = listops.COUNTS["test"],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+) -> None:
+    """Draw nested lists for ListOps, as TSV files like the Long Range Arena's."""
+    counts = {"train": train, "validation": validation, "test": test}
+    with _progress_to(sum(counts.values())) as advanced:
+        listops.generate(out, seed, counts, advanced)
+    console.print(f"{sum(counts.values()):,} samples in {out}; train on them with --set data.path={out}", markup=False)
+
+
+@contextmanager
+def _progress_to(total: int) -> Iterator[Callable[[int], None]]:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 @bench_app.command(name="operator")
@@ -318,6 +386,25 @@ def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         console.print(line.rstrip(), markup=False)
+
+
+def _with_plugins(recipe: Recipe, named: Sequence[str]) -> Recipe:
+    # So that the run folder tells which plugins it needs.
+    return recipe.model_copy(update={"plugins": tuple(dict.fromkeys((*recipe.plugins, *named)))})
+
+
+def _print_result(summary: Mapping[str, object], run: Path) -> None:
+    """Print the result for people, and on the last line for scripts."""
+    # One of several processes speaks for all.
+    if os.environ.get("RANK", "0") != "0":
+        return
+    console.print(
+        f"accuracy {summary['accuracy']:.2%} (best {summary['best_accuracy']:.2%}, epoch {summary['best_epoch']}) "
+        f"in {summary['seconds']:.0f} s; run folder {run}",
+        markup=False,
+    )
+    shown = ("accuracy", "best_accuracy", "best_epoch", "epochs", "updates", "parameters", "seconds", "seed")
+    print(json.dumps({"run": str(run), **{name: summary[name] for name in shown}}))
 
 
 def _load_plugins(references: list[str] | None) -> list[str]:

@@ -9,8 +9,10 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from wavezoo.data import ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence
+from wavezoo.models.wavepde import WavePDE
 from wavezoo.train import load_run, load_weights
 
 LENGTH = 128
@@ -41,21 +43,27 @@ def model_and_example(
         if options:
             raise WavezooError(f"--set {options[0]}: the options of a run are those of its recipe. Leave it out.")
         which = weights or "last"
-        model, _, dataset = load_run(Path(source), which)
-        side = size or dataset.size
-        image = torch.randn(1, dataset.channels, side, side, generator=generator)
-        return model, image, f"the {which} weights of {source}"
+        model, _, facts = load_run(Path(source), which)
+        said = f"the {which} weights of {source}"
+        size = size or (facts.length if isinstance(facts, SequenceFacts) else None)
+        if isinstance(facts, ImageFacts):
+            size = size or (facts.size if isinstance(model, WavePDE) else facts.size**2)
+        return model, _example(model, size, generator), said
     model = _named(source, _parsed(options))
     if weights is not None:
         load_weights(model, Path(weights))
     said = f"{source} with {'random weights' if weights is None else f'the weights of {weights}'}"
+    return model, _example(model, size, generator), said
+
+
+def _example(model: Any, size: int | None, generator: torch.Generator) -> Tensor:
     if isinstance(model, WavePDESequence):
         length = size or min(LENGTH, model.max_length or LENGTH)
         if model.vocab_size is not None:
-            return model, torch.randint(model.vocab_size, (1, length), generator=generator), said
-        return model, torch.randn(1, length, model.in_features or 1, generator=generator), said
-    channels, height, width = model.pretrained_cfg["input_size"]
-    return model, torch.randn(1, channels, size or height, size or width, generator=generator), said
+            return torch.randint(model.vocab_size, (1, length), generator=generator)
+        return torch.randn(1, length, model.in_features or 1, generator=generator)
+    _, height, width = model.pretrained_cfg["input_size"]
+    return torch.randn(1, model.in_chans, size or height, size or width, generator=generator)
 
 
 def _named(name: str, options: Mapping[str, Any]) -> Any:

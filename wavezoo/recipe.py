@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from wavezoo.errors import WavezooError, nearest_first, not_allowed
 
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["fp32", "bf16", "fp16"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -38,7 +38,7 @@ class SchemesSection(Section):
 
 
 class ModelSection(Section):
-    """A model by its timm name, its mixer, keyword arguments for it, and its schemes."""
+    """A model by its name, its mixer, keyword arguments for it, and its schemes."""
 
     name: str
     mixer: SchemeChoice | None = None
@@ -47,17 +47,28 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """A data set by name, a local copy of it, and how it is read."""
+    """A data set by name, a local copy of it, and how it is read; some keys are for some data sets only.
+
+    ``validation`` holds back the last part of the training samples where the data set has no validation split.
+    """
 
     name: str
     path: str | None = None
+    partial: bool = False
+    columns: dict[str, str] = {}
     limit_samples: Count | None = None
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     workers: Annotated[int, Field(ge=0)] = 0
+    tokens: bool | None = None
+    size: Count | None = None
+    max_length: Count | None = None
+    classes: tuple[str, ...] | None = None
 
 
 class AugmentationSection(Section):
-    """What is done to training images; all off by default."""
+    """What is done to training samples; all off by default. ``shift`` is for sequences, the rest for images."""
 
+    shift: Annotated[int, Field(ge=0)] = 0
     crop_padding: Annotated[int, Field(ge=0)] = 0
     horizontal_flip: Fraction = 0.0
     rand_augment: str | None = None
@@ -68,12 +79,18 @@ class AugmentationSection(Section):
 
 
 class OptimizerSection(Section):
-    """One of timm's optimisers."""
+    """One of timm's optimisers.
+
+    Physical parameters (time steps, and those of the schemes) have no weight decay and the learning rate
+    ``physics_lr``, that of the others if it is left out.
+    """
 
     name: str = "adamw"
     lr: Positive = 1e-3
+    physics_lr: Positive | None = None
     weight_decay: NonNegative = 0.05
     clip_grad: Positive | None = 1.0
+    accumulate: Count = 1
 
 
 class ScheduleSection(Section):
@@ -84,8 +101,19 @@ class ScheduleSection(Section):
     min_lr: NonNegative = 0.0
 
 
+class EvaluationSection(Section):
+    """When the model is tested, and when that ends the training: after ``patience`` evaluations without a new best."""
+
+    every_epochs: Count = 1
+    patience: Count | None = None
+
+
 class Recipe(Section):
-    """All that a training run depends on."""
+    """All that a training run depends on.
+
+    ``batch_size`` is that of each process; ``ema`` the decay of a moving average of the weights, which is then what is
+    tested and saved.
+    """
 
     name: str
     description: str = ""
@@ -94,10 +122,17 @@ class Recipe(Section):
     augmentation: AugmentationSection = AugmentationSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
+    evaluation: EvaluationSection = EvaluationSection()
     epochs: Count
     batch_size: Count
     seed: Annotated[int, Field(ge=0)] = 0
-    precision: Precision = "float32"
+    precision: Precision = "fp32"
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    compile: bool = False
+    channels_last: bool = False
+    fsdp: bool = False
+    tensorboard: bool = False
+    save_every_minutes: Positive = 10.0
     plugins: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -114,9 +149,14 @@ def recipe_folder() -> Path:
     return package / "recipes" if (package / "recipes").is_dir() else package.parent / "recipes"
 
 
+def recipe_files() -> dict[str, Path]:
+    """Return the files of the recipes that come with wavezoo, by name."""
+    return {path.stem: path for path in sorted(recipe_folder().rglob("*.yaml"), key=lambda path: path.stem)}
+
+
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with wavezoo."""
-    return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
+    return list(recipe_files())
 
 
 def find_recipe(reference: str) -> Path:
@@ -134,11 +174,13 @@ def find_recipe(reference: str) -> Path:
         return path
     if reference not in recipe_names():
         raise not_allowed("recipe", reference, recipe_names(), "Or give the path of a .yaml file.")
-    return recipe_folder() / f"{reference}.yaml"
+    return recipe_files()[reference]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe.
+
+    A recipe with ``base``, the name or the path of another, starts from that one; its own keys win.
 
     Args:
         path: the YAML file.
@@ -147,6 +189,27 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         WavezooError: naming file, line and key of everything that is wrong, and the nearest known key.
     """
+    content, sources = _read(path, ())
+    return _checked(content, sources, path, overrides)
+
+
+def load_recipe_text(text: str, path: Path) -> Recipe:
+    """Check a recipe that `dump_recipe` returned and that was kept in ``path``."""
+    return _checked(yaml.safe_load(text), {}, path)
+
+
+def _checked(content: dict[str, Any], sources: dict[KeyPath, str], path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    for override in overrides:
+        key_path = _override(content, override)
+        sources[key_path] = f"--set {override}"
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise WavezooError("\n".join(_explain(each, sources, path) for each in error.errors())) from None
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    """Return what a file says over its bases, and where each key stands."""
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -160,13 +223,31 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(content, dict):
         raise WavezooError(f"{path}: a recipe is a mapping from keys to values, such as `epochs: 10`.")
     sources = dict(_lines(root, path))
-    for override in overrides:
-        key_path = _override(content, override)
-        sources[key_path] = f"--set {override}"
+    if "base" not in content:
+        return content, sources
+    where, reference = sources[("base",)], content.pop("base")
+    if not isinstance(reference, str):
+        raise WavezooError(f"{where}: base is {reference!r}; give the name or the path of another recipe.")
+    beside = path.parent / reference
     try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise WavezooError("\n".join(_explain(each, sources, path) for each in error.errors())) from None
+        base = beside if beside.is_file() else find_recipe(reference)
+    except WavezooError as error:
+        raise WavezooError(f"{where}: base: {error}") from None
+    if base.resolve() in (chain := (*above, path.resolve())):
+        raise WavezooError(f"{where}: base: {reference} leads back to {path.name}; a recipe cannot stand on itself.")
+    below, below_sources = _read(base, chain)
+    return _merged(below, content), below_sources | sources
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any], depth: int = 2) -> dict[str, Any]:
+    """Return both, keys of ``above`` winning; what lies deeper than sections and their mappings, a scheme's options,
+    is replaced as a whole.
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = _merged(below[key], value, depth - 1) if both and depth else value
+    return merged
 
 
 def dump_recipe(recipe: Recipe) -> str:

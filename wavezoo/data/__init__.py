@@ -1,15 +1,36 @@
 """Data sets by name."""
 
-from wavezoo.data import cifar10, digits, fashion_mnist
-from wavezoo.data.images import ImageData, ImageDataset, ImageSplit
+from wavezoo.data import cifar, digits, image_folder, listops, mnist, mnist1d, pathfinder, text
+from wavezoo.data.entry import (
+    DatasetEntry,
+    DataSource,
+    Facts,
+    ImageFacts,
+    SequenceFacts,
+    Split,
+    Splits,
+    TokenRuns,
+)
 from wavezoo.errors import not_allowed
 
-__all__ = ["DATASETS", "ImageData", "ImageDataset", "ImageSplit", "find_dataset"]
+__all__ = [
+    "DATASETS",
+    "DataSource",
+    "DatasetEntry",
+    "Facts",
+    "ImageFacts",
+    "SequenceFacts",
+    "Split",
+    "Splits",
+    "TokenRuns",
+    "find_dataset",
+]
 
-DATASETS = {each.name: each for each in (digits.DATASET, fashion_mnist.DATASET, cifar10.DATASET)}
+MODULES = (digits, mnist, cifar, image_folder, mnist1d, pathfinder, listops, text)
+DATASETS: dict[str, DatasetEntry] = {name: entry for module in MODULES for name, entry in module.DATASETS.items()}
 
 
-def find_dataset(name: str) -> ImageDataset:
+def find_dataset(name: str) -> DatasetEntry:
     """Return the data set called ``name``.
 
     Raises:

@@ -1,7 +1,7 @@
 """Finds the wave layer that went wrong when training did."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -10,13 +10,26 @@ from torch import Tensor, nn
 from wavezoo.operator import WaveOperator
 
 
-def explain_divergence(model: nn.Module, images: Tensor) -> str:
-    """Say which wave layer makes ``model`` diverge on ``images``, ``(B, C, H, W)``, and what to change."""
+@torch.no_grad()
+def courant_margin(model: nn.Module, inputs: Sequence[Tensor]) -> float | None:
+    """Return what is left to the stability bound in the layer of ``model`` that is nearest to it, on these inputs.
+
+    Negative beyond the bound, 1 where no layer has one, None for a model without wave layers.
+    """
+    with _recorded_inputs(model) as recorded:
+        # Not by calling the model, which may be compiled: its layers' inputs could not be seen then.
+        model.forward(*inputs)
+    margins = [operator.simulate(x).margin.min().item() for _, operator, x in recorded]
+    return min(margins, default=None)
+
+
+def explain_divergence(model: nn.Module, batch: Sequence[Tensor]) -> str:
+    """Say which wave layer makes ``model`` diverge on a batch of inputs, and what to change."""
     broken = next((name for name, value in model.named_parameters() if not value.isfinite().all()), None)
     if broken is not None:
         return f"The parameter {broken} is not finite. Lower optimizer.lr, or set optimizer.clip_grad."
     with _recorded_inputs(model) as inputs, torch.no_grad():
-        model(images)
+        model.forward(*batch)
     for name, operator, x in inputs:
         if not x.isfinite().all():
             return f"The input of the wave layer {name} is not finite. Lower optimizer.lr, or set optimizer.clip_grad."

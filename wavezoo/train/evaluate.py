@@ -1,39 +1,60 @@
-"""The accuracy of a model, and of a run's saved weights."""
+"""How good a model is, and a run's saved weights are."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from wavezoo.data import ImageDataset, find_dataset
-from wavezoo.errors import require_positive
-from wavezoo.models.wavepde import WavePDE
+from wavezoo.data import Facts, ImageFacts, find_dataset
+from wavezoo.errors import WavezooError, require_positive
 from wavezoo.recipe import Recipe
-from wavezoo.train.prepare import build_accelerator, build_loaders, build_model, load_data
+from wavezoo.train.loaders import build_loader
+from wavezoo.train.prepare import Model, build_accelerator, build_model, for_sequences, load_splits
 from wavezoo.train.run_folder import RunFolder
 
 
+class Confusion(NamedTuple):
+    """How often samples of each true class (rows) were taken for each class (columns).
+
+    Attributes:
+        counts: ``(classes, classes)``, int64.
+    """
+
+    counts: Tensor
+
+    @property
+    def accuracy(self) -> float:
+        """The share of samples whose class was found."""
+        return int(self.counts.diagonal().sum()) / int(self.counts.sum())
+
+    def by_class(self) -> list[float]:
+        """Return the share of each class's samples whose class was found; 0 for a class without samples."""
+        return (self.counts.diagonal() / self.counts.sum(1).clamp(min=1).double()).tolist()
+
+
 @torch.no_grad()
-def accuracy(model: nn.Module, loader: DataLoader[Any], accelerator: Accelerator) -> float:
-    """Return the share of images whose label ``model`` finds, each image counted once on however many processes."""
+def confusion(model: nn.Module, loader: DataLoader[Any], accelerator: Accelerator, classes: int) -> Confusion:
+    """Compare what ``model`` says with the labels, each sample counted once on however many processes."""
     model.eval()
-    correct = total = 0
-    for images, labels in loader:
-        hits = accelerator.gather_for_metrics(model(images).argmax(1) == labels)
-        correct += int(hits.sum())
-        total += len(hits)
-    return correct / total
+    counts = torch.zeros(classes, classes, dtype=torch.long, device=accelerator.device)
+    for *inputs, labels in loader:
+        with accelerator.autocast():
+            said = model(*inputs).argmax(1)
+        said, labels = accelerator.gather_for_metrics((said, labels))
+        counts += multiclass_confusion_matrix(said, labels, classes)
+    return Confusion(counts.cpu())
 
 
 class TrainedModel(NamedTuple):
     """A model as a run left it, and what it was trained by and on."""
 
-    model: WavePDE
+    model: Model
     recipe: Recipe
-    dataset: ImageDataset
+    facts: Facts
 
 
 def load_run(run: Path, which: str = "last") -> TrainedModel:
@@ -44,10 +65,10 @@ def load_run(run: Path, which: str = "last") -> TrainedModel:
     """
     folder = RunFolder(run)
     recipe = folder.read_recipe()
-    dataset = find_dataset(recipe.data.name)
-    model = build_model(recipe, dataset)
+    facts = folder.read_facts()
+    model = build_model(recipe, facts)
     folder.load_weights(model, which)
-    return TrainedModel(model, recipe, dataset)
+    return TrainedModel(model, recipe, facts)
 
 
 def evaluate(
@@ -57,8 +78,8 @@ def evaluate(
     data_path: str | None = None,
     resolution: float = 1.0,
     grid_spacing: float | None = None,
-) -> float:
-    """Return the test accuracy of a run's saved weights.
+) -> Confusion:
+    """Test a run's saved weights.
 
     Args:
         run: the run folder.
@@ -70,14 +91,18 @@ def evaluate(
             what follows from ``resolution``.
 
     Raises:
-        WavezooError: if the run folder, its weights or its data cannot be read, or if ``resolution`` is not positive.
+        WavezooError: if the run folder, its weights or its data cannot be read, or if ``resolution`` is not positive
+            or is given for anything but images seen as images.
     """
     require_positive("resolution", resolution)
-    model, recipe, dataset = load_run(run, which)
+    model, recipe, facts = load_run(run, which)
+    sequences = for_sequences(recipe)
+    if resolution != 1 and (sequences or not isinstance(facts, ImageFacts)):
+        raise WavezooError(f"resolution is {resolution}; {recipe.model.name} sees no images that could be enlarged.")
     model.set_grid_spacing(1 / resolution if grid_spacing is None else grid_spacing)
     accelerator = build_accelerator(recipe, device)
     data = recipe.data if data_path is None else recipe.data.model_copy(update={"path": data_path})
-    _, test = load_data(dataset, data)
-    _, loader = build_loaders(recipe, dataset, None, test, resolution)
+    test = load_splits(find_dataset(recipe.data.name), data).test
+    loader = build_loader(recipe, facts, test, training=False, sequences=sequences, resolution=resolution)
     prepared_model, prepared_loader = accelerator.prepare(model, loader)
-    return accuracy(prepared_model, prepared_loader, accelerator)
+    return confusion(prepared_model, prepared_loader, accelerator, len(facts.classes))

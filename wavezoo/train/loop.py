@@ -1,198 +1,299 @@
 """The training loop."""
 
+import copy
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
+from numpy.random import SeedSequence
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 from timm.data.mixup import Mixup
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from wavezoo.data import find_dataset
+from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
-from wavezoo.recipe import Recipe
-from wavezoo.train.diagnose import explain_divergence
-from wavezoo.train.evaluate import accuracy
-from wavezoo.train.prepare import (
-    build_accelerator,
-    build_loaders,
-    build_mixup,
-    build_model,
-    build_optimizer,
-    build_schedule,
-    load_data,
-)
+from wavezoo.recipe import Recipe, dump_recipe
+from wavezoo.train.checkpoint import Trained, save_checkpoint
+from wavezoo.train.diagnose import courant_margin, explain_divergence
+from wavezoo.train.evaluate import Confusion, confusion
+from wavezoo.train.interruption import InterruptedTraining, Interruption
+from wavezoo.train.loaders import Batch, EpochSampler
+from wavezoo.train.plots import draw_curves
 from wavezoo.train.run_folder import RunFolder, versions
+
+MARGIN_SAMPLES = 16
+# Classes whose accuracies still fit on a screen.
+MOST_CLASSES_SHOWN = 20
 
 
 @dataclass
 class Trainer:
-    """What one epoch of training needs."""
+    """A training under way.
 
-    accelerator: Accelerator
-    model: nn.Module
-    loader: DataLoader[Any]
-    optimizer: torch.optim.Optimizer
+    Attributes:
+        recipe: what it is.
+        folder: what it leaves behind.
+        facts: what its data are.
+        trained: all that it changes.
+        schedule: the learning rate, None for a constant one.
+        mixup: timm's, None without.
+        sampler: the order of the training samples.
+        loaders: batches of the splits ``train``, ``test`` and, if there is one, ``validation``.
+        console: where it reports.
+        log: takes each evaluation's epoch and measurements besides.
+    """
+
+    recipe: Recipe
+    folder: RunFolder
+    facts: Facts
+    trained: Trained
     schedule: Scheduler | None
     mixup: Mixup | None
-    label_smoothing: float
-    clip_grad: float | None
-    updates: int = 0
+    sampler: EpochSampler
+    loaders: dict[str, DataLoader[Any]]
+    console: Console
+    log: Callable[[int, Mapping[str, float]], None]
+    _clock: float = field(default=0.0, init=False)
+    _last_save: float = field(default=0.0, init=False)
 
-    def train_epoch(self, progress: Progress, task: Any) -> tuple[float, float]:
-        """Train for one epoch; return its mean loss and its images per second.
+    def run(self) -> dict[str, Any]:
+        """Train to the end; return what ``summary.json`` holds.
 
         Raises:
-            WavezooError: if the loss or a gradient becomes infinite or NaN; the message says where and what to change.
+            WavezooError: if the loss or a gradient becomes infinite or NaN, or if nothing can be written.
+            InterruptedTraining: after SIGTERM or Ctrl-C, when everything is saved.
         """
-        self.model.train()
-        losses, images_seen, started = [], 0, time.perf_counter()
-        for images, labels in self.loader:
-            losses.append(self._update(images, labels))
-            images_seen += len(labels) * self.accelerator.num_processes
-            speed = images_seen / (time.perf_counter() - started)
-            progress.update(task, advance=1, loss=f"{losses[-1]:.3f}", speed=f"{speed:.0f}")
-        return sum(losses) / len(losses), images_seen / (time.perf_counter() - started)
+        progress, recipe = self.trained.progress, self.recipe
+        batches = len(self.loaders["train"])
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}/" + str(recipe.epochs)),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}  {task.fields[speed]} samples/s"),
+            TimeRemainingColumn(),
+        )
+        self._clock = self._last_save = time.perf_counter()
+        with ProgressBar(*columns, console=self.console, transient=True) as bar, Interruption() as interruption:
+            done = progress.epoch * batches + progress.batch
+            task = bar.add_task("train", total=recipe.epochs * batches, completed=done, epoch=0, loss="-", speed="-")
+            while progress.epoch < recipe.epochs and not self._out_of_patience():
+                bar.update(task, epoch=progress.epoch + 1)
+                speed = self._train_epoch(interruption, lambda **shown: bar.update(task, advance=1, **shown))
+                loss = self._mean_over_processes(progress.loss_sum) / batches
+                progress.epoch, progress.batch, progress.loss_sum = progress.epoch + 1, 0, 0.0
+                if progress.epoch % recipe.evaluation.every_epochs == 0 or progress.epoch == recipe.epochs:
+                    self._evaluate(loss, speed)
+                self._save()
+        return self._finish()
 
-    def _update(self, images: Tensor, labels: Tensor) -> float:
+    def _train_epoch(self, interruption: Interruption, show: Callable[..., None]) -> float:
+        """Train to the end of the epoch; return the samples per second."""
+        progress, accelerator = self.trained.progress, self.trained.accelerator
+        self.sampler.start(progress.epoch, progress.batch * self.recipe.batch_size * accelerator.num_processes)
+        self.trained.model.train()
+        samples, started = 0, time.perf_counter()
+        for batch in self.loaders["train"]:
+            loss = self._train_batch(batch)
+            progress.batch += 1
+            progress.loss_sum += loss
+            samples += len(batch[-1]) * accelerator.num_processes
+            show(loss=f"{loss:.3f}", speed=f"{samples / (time.perf_counter() - started):.0f}")
+            if interruption.signal is not None:
+                accelerator.set_trigger()
+            # Between the batches of one update there are gradients, which no checkpoint holds.
+            if not accelerator.sync_gradients:
+                continue
+            if accelerator.check_trigger():
+                self._stop(interruption.signal)
+            if time.perf_counter() - self._last_save > 60 * self.recipe.save_every_minutes:
+                self._save()
+        return samples / (time.perf_counter() - started)
+
+    def _train_batch(self, batch: Batch) -> float:
+        *inputs, labels = batch
+        accelerator, progress, trained = self.trained.accelerator, self.trained.progress, self.trained
+        # Anew for each batch, so that a resumed run needs no state of the generators.
+        entropy = [self.recipe.seed, progress.epoch, progress.batch, accelerator.process_index]
+        set_seed(int(SeedSequence(entropy).generate_state(1)[0]))
         target: Tensor = labels
         if self.mixup is not None:
-            images, target = self.mixup(images, labels)
-        with self.accelerator.autocast():
-            logits = self.model(images)
-        # Class indices or, after mixup, probabilities that are smoothed already.
-        smoothing = 0.0 if self.mixup is not None else self.label_smoothing
-        loss = F.cross_entropy(logits.float(), target, label_smoothing=smoothing)
-        value = loss.item()
-        if not torch.isfinite(loss):
-            self._diverged(images, f"the loss is {value}")
-        self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.clip_grad or float("inf"))
-        # The scaler of float16 meets infinite gradients by design, and skips the update.
-        if self.accelerator.scaler is None and norm is not None and not norm.isfinite():
-            self._diverged(images, "a gradient is not finite")
-        self.optimizer.step()
-        self.updates += 1
-        if self.schedule is not None:
-            self.schedule.step_update(self.updates)
+            inputs[0], target = self.mixup(inputs[0], labels)
+        if self.recipe.channels_last:
+            inputs[0] = inputs[0].contiguous(memory_format=torch.channels_last)
+        with accelerator.accumulate(trained.model):
+            with accelerator.autocast():
+                logits = trained.model(*inputs)
+            # Class indices or, after mixup, probabilities that are smoothed already.
+            smoothing = 0.0 if self.mixup is not None else self.recipe.augmentation.label_smoothing
+            loss = F.cross_entropy(logits.float(), target, label_smoothing=smoothing)
+            value = loss.item()
+            if not torch.isfinite(loss):
+                self._diverged(inputs, f"the loss is {value}")
+            accelerator.backward(loss)
+            if accelerator.sync_gradients:
+                limit = self.recipe.optimizer.clip_grad or float("inf")
+                norm = accelerator.clip_grad_norm_(trained.model.parameters(), limit)
+                # The scaler of fp16 meets infinite gradients by design, and skips the update.
+                if accelerator.scaler is None and norm is not None and not norm.isfinite():
+                    self._diverged(inputs, "a gradient is not finite")
+            trained.optimizer.step()
+            trained.optimizer.zero_grad()
+        if accelerator.sync_gradients:
+            progress.updates += 1
+            if self.schedule is not None:
+                self.schedule.step_update(progress.updates)
+            if trained.ema is not None:
+                trained.ema.update(accelerator.unwrap_model(trained.model), progress.updates)
         return value
 
-    def _diverged(self, images: Tensor, what: str) -> None:
-        model = self.accelerator.unwrap_model(self.model)
-        raise WavezooError(f"Training stopped at step {self.updates + 1}: {what}. {explain_divergence(model, images)}")
-
-
-def train(recipe: Recipe, out: Path, device: str = "auto", console: Console | None = None) -> dict[str, Any]:
-    """Train the model of ``recipe`` and leave a run folder.
-
-    Args:
-        recipe: what to train, on what, how.
-        out: the run folder; it must not exist, or be empty.
-        device: ``"auto"`` for the best there is, or ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
-        console: where progress is shown.
-
-    Returns:
-        What ``summary.json`` holds.
-
-    Raises:
-        WavezooError: if something in the recipe cannot work, before anything is written; or if training diverges, with
-            what was saved by then left in place.
-    """
-    folder = RunFolder(out)
-    folder.check_free()
-    if recipe.data.path is not None:
-        # So that the run folder can be evaluated from anywhere.
-        path = str(Path(recipe.data.path).expanduser().resolve())
-        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
-    dataset = find_dataset(recipe.data.name)
-    set_seed(recipe.seed)
-    model = build_model(recipe, dataset)
-    optimizer = build_optimizer(recipe, model)
-    accelerator = build_accelerator(recipe, device)
-    train_split, test_split = load_data(dataset, recipe.data)
-    train_loader, test_loader = build_loaders(recipe, dataset, train_split, test_split)
-    model_, optimizer_, train_loader_, test_loader_ = accelerator.prepare(model, optimizer, train_loader, test_loader)
-    trainer = Trainer(
-        accelerator,
-        model_,
-        train_loader_,
-        optimizer_,
-        build_schedule(recipe, optimizer, len(train_loader_)),
-        build_mixup(recipe.augmentation, len(dataset.classes)),
-        recipe.augmentation.label_smoothing,
-        recipe.optimizer.clip_grad,
-    )
-    if accelerator.is_main_process:
-        folder.create(recipe)
-    summary = _run(recipe, folder, trainer, test_loader_, console or Console(quiet=not accelerator.is_main_process))
-    accelerator.end_training()
-    return summary
-
-
-def _run(
-    recipe: Recipe, folder: RunFolder, trainer: Trainer, test_loader: DataLoader[Any], console: Console
-) -> dict[str, Any]:
-    accelerator = trainer.accelerator
-    model = accelerator.unwrap_model(trainer.model)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    console.print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {accelerator.device}")
-    started, best, best_epoch, test_accuracy = time.perf_counter(), -1.0, 0, 0.0
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}/" + str(recipe.epochs)),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  {task.fields[speed]} images/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        updates = recipe.epochs * len(trainer.loader)
-        task = progress.add_task("train", total=updates, epoch=1, loss="-", accuracy="-", speed="-")
-        for epoch in range(1, recipe.epochs + 1):
-            progress.update(task, epoch=epoch)
-            loss, speed = trainer.train_epoch(progress, task)
-            test_accuracy = accuracy(trainer.model, test_loader, accelerator)
-            improved = test_accuracy > best
+    def _evaluate(self, loss: float, speed: float) -> None:
+        """Measure, report, and save the weights."""
+        progress = self.trained.progress
+        split = self._deciding_split
+        accuracy = self._confusion(split).accuracy
+        rates = {bool(group.get("physical")): group["lr"] for group in self.trained.optimizer.param_groups}
+        measured = {
+            "epoch": progress.epoch,
+            "updates": progress.updates,
+            "loss": loss,
+            f"{split}_accuracy": accuracy,
+            "learning_rate": rates[False],
+            "physics_learning_rate": rates.get(True),
+            "courant_margin": self._courant_margin(split),
+            "samples_per_second": speed,
+            "seconds": self._seconds(),
+        }
+        progress.metrics.append(measured)
+        if improved := accuracy > progress.best:
+            progress.best, progress.best_epoch = accuracy, progress.epoch
+        self.console.print(
+            f"epoch {progress.epoch}/{self.recipe.epochs}  loss {loss:.3f}  {split} accuracy {accuracy:.2%}  "
+            f"{speed:.0f} samples/s"
+        )
+        weights = self._weights()
+        if self.trained.accelerator.is_main_process:
+            self.log(progress.epoch, {name: value for name, value in measured.items() if value is not None})
+            self.folder.save_weights(weights, "last")
             if improved:
-                best, best_epoch = test_accuracy, epoch
-            progress.update(task, accuracy=f"{test_accuracy:.2%}")
-            progress.console.print(
-                f"epoch {epoch}/{recipe.epochs}  loss {loss:.3f}  accuracy {test_accuracy:.2%}  {speed:.0f} images/s"
-            )
-            if accelerator.is_main_process:
-                folder.add_metrics(
-                    {
-                        "epoch": epoch,
-                        "loss": loss,
-                        "test_accuracy": test_accuracy,
-                        "learning_rate": trainer.optimizer.param_groups[0]["lr"],
-                        "images_per_second": speed,
-                        "seconds": time.perf_counter() - started,
-                    }
-                )
-                folder.save_weights(model, "last")
-                if improved:
-                    folder.save_weights(model, "best")
-    summary = {
-        "recipe": recipe.name,
-        "model": recipe.model.name,
-        "accuracy": test_accuracy,
-        "best_accuracy": best,
-        "best_epoch": best_epoch,
-        "parameters": parameters,
-        "seconds": time.perf_counter() - started,
-        "device": str(accelerator.device),
-        "seed": recipe.seed,
-        "versions": versions(),
-    }
-    if accelerator.is_main_process:
-        folder.write_summary(summary)
-    return summary
+                self.folder.save_weights(weights, "best")
+            self.folder.write_metrics(progress.metrics)
+
+    def _finish(self) -> dict[str, Any]:
+        """Test the last and the best weights and write the summary."""
+        accelerator, progress = self.trained.accelerator, self.trained.progress
+        last = self._confusion("test")
+        best = progress.best
+        if self._deciding_split != "test":
+            best = last.accuracy if progress.best_epoch == progress.epoch else self._test_best()
+        classes = self.facts.classes
+        summary = {
+            "recipe": self.recipe.name,
+            "model": self.recipe.model.name,
+            "data": self.recipe.data.name,
+            "accuracy": last.accuracy,
+            "best_accuracy": best,
+            "best_epoch": progress.best_epoch,
+            "best_by": self._deciding_split,
+            "accuracy_by_class": dict(zip(classes, last.by_class(), strict=True)),
+            "epochs": progress.epoch,
+            "updates": progress.updates,
+            "parameters": sum(each.numel() for each in self._averaged_model().parameters()),
+            "seconds": self._seconds(),
+            "device": str(accelerator.device),
+            "processes": accelerator.num_processes,
+            "seed": self.recipe.seed,
+            "versions": versions(),
+        }
+        if accelerator.is_main_process:
+            self.folder.write_confusion(classes, last.counts.tolist())
+            if not draw_curves(progress.metrics, self.folder.path / "curves.png"):
+                self.console.print("no curves.png: pip install 'wavezoo[plot]' for matplotlib, which draws it")
+            self.folder.write_summary(summary)
+        if len(classes) <= MOST_CLASSES_SHOWN:
+            shares = (f"{name} {share:.1%}" for name, share in zip(classes, last.by_class(), strict=True))
+            self.console.print(f"accuracy by class: {', '.join(shares)}", markup=False)
+        return summary
+
+    @property
+    def _deciding_split(self) -> str:
+        """The split whose accuracy decides which weights are the best."""
+        return "validation" if "validation" in self.loaders else "test"
+
+    def _out_of_patience(self) -> bool:
+        patience, progress = self.recipe.evaluation.patience, self.trained.progress
+        without = sum(each["epoch"] > progress.best_epoch for each in progress.metrics)
+        return patience is not None and without >= patience
+
+    def _confusion(self, split: str, model: nn.Module | None = None) -> Confusion:
+        if model is None:
+            model = self.trained.model if self.trained.ema is None else self.trained.ema.module
+        return confusion(model, self.loaders[split], self.trained.accelerator, len(self.facts.classes))
+
+    def _test_best(self) -> float:
+        model = copy.deepcopy(self._averaged_model())
+        self.folder.load_weights(model, "best")
+        return self._confusion("test", model).accuracy
+
+    def _averaged_model(self) -> nn.Module:
+        """Return the bare model, with the moving average of its weights if there is one."""
+        if self.trained.ema is not None:
+            return self.trained.ema.module
+        return self.trained.accelerator.unwrap_model(self.trained.model)
+
+    def _courant_margin(self, split: str) -> float | None:
+        if not self.trained.accelerator.is_main_process or self.recipe.fsdp:
+            return None
+        dataset: Any = self.loaders[split].dataset
+        *inputs, _ = dataset.__getitems__([(index, 0) for index in range(min(MARGIN_SAMPLES, len(dataset)))])
+        return courant_margin(self._averaged_model(), [each.to(self.trained.accelerator.device) for each in inputs])
+
+    def _weights(self) -> dict[str, Tensor]:
+        if self.trained.ema is not None:
+            return self.trained.ema.module.state_dict()
+        return self.trained.accelerator.get_state_dict(self.trained.model)
+
+    def _mean_over_processes(self, value: float) -> float:
+        if self.trained.accelerator.num_processes == 1:
+            return value
+        return self.trained.accelerator.reduce(
+            torch.tensor(value, device=self.trained.accelerator.device), "mean"
+        ).item()
+
+    def _seconds(self) -> float:
+        """Return the time spent on the run, before it was resumed too."""
+        now = time.perf_counter()
+        self.trained.progress.seconds += now - self._clock
+        self._clock = now
+        return self.trained.progress.seconds
+
+    def _save(self) -> None:
+        self._seconds()
+        state = self.trained.state()
+        if self.trained.accelerator.is_main_process:
+            save_checkpoint(self.folder.path, dump_recipe(self.recipe), state)
+        self._last_save = time.perf_counter()
+
+    def _stop(self, signal_number: int | None) -> None:
+        self._save()
+        progress = self.trained.progress
+        # In a group of processes, another one may have had the signal.
+        number = signal_number or 15
+        raise InterruptedTraining(
+            f"stopped by {'Ctrl-C' if number == 2 else 'SIGTERM'} after {progress.updates} updates, in epoch "
+            f"{progress.epoch + 1} of {self.recipe.epochs}. Everything is saved; go on with: wavezoo train --resume "
+            f"{self.folder.path}",
+            128 + number,
+        )
+
+    def _diverged(self, inputs: Sequence[Tensor], what: str) -> None:
+        model = self.trained.accelerator.unwrap_model(self.trained.model)
+        updates = self.trained.progress.updates
+        raise WavezooError(f"Training stopped at step {updates + 1}: {what}. {explain_divergence(model, inputs)}")

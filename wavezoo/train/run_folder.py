@@ -1,20 +1,24 @@
-"""What a run leaves behind: recipe, metrics, summary and weights, each written beside and renamed."""
+"""What a run leaves behind, each file written beside and renamed."""
 
+import csv
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
+from wavezoo.files import writing
 from wavezoo.recipe import Recipe, dump_recipe, load_recipe
 
 WEIGHTS = ("last", "best")
@@ -36,7 +40,10 @@ def load_weights(model: nn.Module, file: Path) -> None:
 
 
 class RunFolder:
-    """A folder with ``recipe.yaml``, ``metrics.jsonl``, ``summary.json``, ``last.safetensors``, ``best.safetensors``.
+    """A folder with a run's recipe, the facts of its data, its metrics, weights, checkpoints and summary.
+
+    ``recipe.yaml``, ``dataset.json``, ``metrics.jsonl``, ``last.safetensors``, ``best.safetensors``,
+    ``checkpoint-*.pt``; at the end ``summary.json``, ``confusion.csv`` and, with matplotlib, ``curves.png``.
 
     Args:
         path: where it is, or will be.
@@ -44,39 +51,53 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._metrics: list[str] = []
 
     def check_free(self) -> None:
         """Raise WavezooError if there is something at the path already, or if nothing can be written there."""
         if self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
-            raise WavezooError(f"the run folder {self.path} exists already. Name another with --out, or remove it.")
+            hint = f", continue it with --resume {self.path}" if (self.path / "recipe.yaml").is_file() else ""
+            raise WavezooError(
+                f"the run folder {self.path} exists already. Name another with --out{hint}, or remove it."
+            )
         parent = next(each for each in self.path.absolute().parents if each.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise WavezooError(f"the run folder {self.path} cannot be made in {parent}. Name another with --out.")
 
-    def create(self, recipe: Recipe) -> None:
-        """Make the folder and put the resolved recipe into it."""
-        with self._writing():
-            self.path.mkdir(parents=True, exist_ok=True)
+    def create(self, recipe: Recipe, facts: Facts) -> None:
+        """Make the folder and put the resolved recipe and the facts of the data into it."""
+        self.write_recipe(recipe)
+        self._write("dataset.json", json.dumps(asdict(facts), indent=2) + "\n")
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Write ``recipe.yaml``."""
         self._write("recipe.yaml", dump_recipe(recipe))
 
-    def add_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Add a line to ``metrics.jsonl``."""
-        self._metrics.append(json.dumps(metrics))
-        self._write("metrics.jsonl", "".join(f"{line}\n" for line in self._metrics))
+    def write_metrics(self, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """Write ``metrics.jsonl``, a line for each evaluation."""
+        self._write("metrics.jsonl", "".join(f"{json.dumps(each)}\n" for each in metrics))
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write ``summary.json``."""
         self._write("summary.json", json.dumps(summary, indent=2) + "\n")
 
-    def save_weights(self, model: nn.Module, which: str) -> None:
-        """Write the weights of ``model`` as ``last`` or ``best``."""
-        beside = self.path / f".{which}.safetensors.part"
-        with self._writing():
-            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, beside)
-            beside.replace(self.path / f"{which}.safetensors")
+    def write_confusion(self, classes: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
+        """Write ``confusion.csv``: rows are true classes, columns what the model said."""
+        with writing(self.path / "confusion.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["true class", *classes])
+            rows.writerows([name, *row] for name, row in zip(classes, counts, strict=True))
 
-    def read_recipe(self) -> Recipe:
+    def save_weights(self, weights: Mapping[str, torch.Tensor], which: str) -> None:
+        """Write weights as ``last`` or ``best``."""
+        with writing(self.path / f"{which}.safetensors") as beside:
+            save_file({name: value.contiguous() for name, value in weights.items()}, beside)
+
+    def remove_leavings(self) -> None:
+        """Remove what a killed process was writing."""
+        for file in self.path.glob(".*.part"):
+            file.unlink()
+
+    def read_recipe(self, overrides: Sequence[str] = ()) -> Recipe:
         """Return the recipe of the run.
 
         Raises:
@@ -85,7 +106,44 @@ class RunFolder:
         file = self.path / "recipe.yaml"
         if not file.is_file():
             raise WavezooError(f"{self.path} is no run folder: it has no recipe.yaml.")
-        return load_recipe(file)
+        return load_recipe(file, overrides)
+
+    def read_facts(self) -> Facts:
+        """Return the facts of the data that the run was trained on.
+
+        Raises:
+            WavezooError: if they are missing or damaged.
+        """
+        file = self.path / "dataset.json"
+        try:
+            return TypeAdapter(Facts).validate_json(file.read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise WavezooError(
+                f"{file} is missing or damaged ({reason}); without it {self.path} cannot be read."
+            ) from None
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """Return what ``summary.json`` holds, None if the run has not ended.
+
+        Raises:
+            WavezooError: if it is damaged.
+        """
+        return self._read_json("summary.json", None)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return what ``metrics.jsonl`` holds.
+
+        Raises:
+            WavezooError: if it is damaged.
+        """
+        file = self.path / "metrics.jsonl"
+        try:
+            return (
+                [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
+            )
+        except (OSError, ValueError) as error:
+            raise WavezooError(f"{file} is damaged ({error}).") from error
 
     def load_weights(self, model: nn.Module, which: str) -> None:
         """Load the weights called ``which`` into ``model``.
@@ -98,21 +156,16 @@ class RunFolder:
             raise WavezooError(f"{self.path} has no {file.name}: the run ended before it saved any weights.")
         load_weights(model, file)
 
-    def _write(self, name: str, text: str) -> None:
-        beside = self.path / f".{name}.part"
-        with self._writing():
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(self.path / name)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _read_json(self, name: str, default: Any) -> Any:
+        file = self.path / name
         try:
-            yield
-        except (OSError, SafetensorError) as error:
-            raise WavezooError(
-                f"the run folder {self.path} cannot be written: {error}. Make room, or name another folder with "
-                "--out; what was saved before is still there."
-            ) from error
+            return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else default
+        except (OSError, ValueError) as error:
+            raise WavezooError(f"{file} is damaged ({error}).") from error
+
+    def _write(self, name: str, text: str) -> None:
+        with writing(self.path / name) as beside:
+            beside.write_text(text, encoding="utf-8")
 
 
 def versions() -> dict[str, str]:

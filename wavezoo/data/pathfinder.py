@@ -1,0 +1,487 @@
+"""Pathfinder and Path-X: are two discs the ends of one dashed curve? Read, and generated.
+
+The task is that of Linsley et al. 2018 in the form of the Long Range Arena (Tay et al. 2021). The publications leave
+the procedure open; the parameters here give images with the statistics of the benchmark's.
+
+Points are integer ``(y, x)``; angles are whole degrees.
+"""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from io import BytesIO
+from math import ceil, cos, pi, radians, sin
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
+from wavezoo.data.listops import check_same
+from wavezoo.data.local import require_folder
+from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.files import writing
+
+CLASSES = ("apart", "connected")
+OVERSAMPLING = 2
+FREE_BELOW = 0.3
+CROSSING_BELOW = 1.8
+# Samples in one folder, written as a whole; what an interrupted generation continues at.
+SHARD = 1000
+
+Point = tuple[int, int]
+
+
+class _Dead(Exception):  # noqa: N818
+    """An attempt that cannot be completed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The parameters of the images of one size.
+
+    Attributes:
+        size: side of the image, in pixels.
+        distance: distance D of the two tails.
+        segment: length l of a dash.
+        width: width w of a dash.
+        margins: the margins m kept around dashes, one drawn for each image.
+        continuity: how strongly a snake goes straight on, c.
+        distractors: number of short snakes.
+        ink: contrast of target snakes.
+        distractor_ink: contrast of distractors.
+        disc: radius r of the discs.
+        target_segments: dashes of a target snake.
+        distractor_segments: dashes of a distractor.
+    """
+
+    size: int
+    distance: int
+    segment: int
+    width: float
+    margins: tuple[int, ...]
+    continuity: float
+    distractors: int
+    ink: float
+    distractor_ink: float
+    disc: float
+    target_segments: int = 14
+    distractor_segments: int = 4
+
+
+TASKS = {
+    32: Task(32, 7, 2, 0.5, (1,), 1.0, 5, 1.5, 2.0, 1.5),
+    128: Task(128, 20, 5, 1.5, (2, 3), 1.8, 8, 0.9, 0.9, 3.0),
+}
+
+
+def draw_image(task: Task, seed: int, index: int) -> tuple[np.ndarray, int]:
+    """Draw an image ``(size, size)``, uint8, and its label; the same for the same seed and index."""
+    rng = np.random.default_rng([seed, index])
+    label = int(rng.integers(2))
+    marked = int(rng.integers(2))
+    margin = int(rng.choice(task.margins))
+    while True:
+        canvas = _Canvas(task, margin, rng)
+        try:
+            snakes = _draw_pair(canvas)
+            break
+        except _Dead:
+            continue
+    ink = np.zeros((task.size, task.size), np.float32)
+    for snake in snakes:
+        snake.draw(ink, task.ink)
+    for _ in range(task.distractors):
+        if (distractor := _draw_distractor(canvas)) is not None:
+            distractor.draw(ink, task.distractor_ink)
+    ends = snakes[marked].tail, snakes[marked if label else 1 - marked].tip
+    for end in ends:
+        _paste(ink, end, _disc_stamp(task.disc))
+    scaled = (ink - ink.min()) / (ink.max() - ink.min())
+    return np.round(255 * scaled).astype(np.uint8), label
+
+
+def _draw_pair(canvas: "_Canvas") -> list["_Snake"]:
+    task, rng = canvas.task, canvas.rng
+    first = _start(canvas, 2 * task.distance)
+    for attempt in range(3):
+        phi = radians(rng.integers(360))
+        tail = (
+            round(first.tail[0] + task.distance * sin(phi)),
+            round(first.tail[1] + task.distance * cos(phi)),
+        )
+        try:
+            second = _Snake(canvas, tail, int(rng.integers(360)))
+            break
+        except _Dead:
+            if attempt == 2:
+                raise
+    snakes = [first, second]
+    for _ in range(task.target_segments - 1):
+        for snake in snakes:
+            snake.grow()
+    canvas.take(second.dashes[-1])
+    return snakes
+
+
+def _draw_distractor(canvas: "_Canvas") -> "_Snake | None":
+    for _ in range(5):
+        if (canvas.mask <= FREE_BELOW).mean() < 0.01:
+            return None
+        before = canvas.mask.copy()
+        try:
+            snake = _start(canvas, 1, tries=1)
+            for _ in range(canvas.task.distractor_segments - 1):
+                snake.grow()
+        except _Dead:
+            canvas.mask[:] = before
+            continue
+        canvas.take(snake.dashes[-1])
+        return snake
+    return None
+
+
+def _start(canvas: "_Canvas", band: int, tries: int = 3) -> "_Snake":
+    """Start a snake where its first dash fits, ``band`` pixels from the edges."""
+    for _ in range(tries):
+        angle = int(canvas.rng.integers(360))
+        places = np.argwhere(canvas.free(angle, band))
+        if not len(places):
+            continue
+        y, x = places[canvas.rng.integers(len(places))]
+        try:
+            return _Snake(canvas, (int(y), int(x)), angle)
+        except _Dead:
+            continue
+    raise _Dead
+
+
+class _Canvas:
+    """What is taken of an image: 1 on the border and near dashes, 0 where it is free."""
+
+    def __init__(self, task: Task, margin: int, rng: np.random.Generator) -> None:
+        self.task, self.margin, self.rng = task, margin, rng
+        # With a rim as wide as the margin, so that what lies within it of any pixel can be looked up.
+        self.rimmed = np.zeros((task.size + 2 * margin,) * 2, np.float32)
+        self.mask = self.rimmed[margin:-margin, margin:-margin]
+        _set_band(self.mask, 1)
+
+    def inside(self, *points: Point) -> bool:
+        return all(0 <= value < self.task.size for point in points for value in point)
+
+    def stamp(self, angle: float) -> tuple[np.ndarray, np.ndarray]:
+        return _stamp(self.task.segment, self.task.width, self.margin, angle)
+
+    def take(self, dash: tuple[Point, float]) -> None:
+        """Let the mask take in the halo of a dash."""
+        _paste(self.mask, dash[0], self.stamp(dash[1])[1])
+
+    def crossed(self, dash: tuple[Point, float]) -> bool:
+        """Return whether a dash would cross others."""
+        halo = self.stamp(dash[1])[1]
+        window, part = _overlap(self.mask, dash[0], halo)
+        return bool((window + part).max(initial=0) >= CROSSING_BELOW)
+
+    def free(self, angle: int, band: int) -> np.ndarray:
+        """Return where a dash towards ``angle`` fits, ``(size, size)``, bool."""
+        footprint = _footprint(self.task, self.margin, angle)
+        if footprint is None:
+            raise _Dead
+        mask = self.mask.copy()
+        _set_band(mask, band)
+        return ndimage.maximum_filter(mask, footprint=footprint, mode="constant", cval=-np.inf) <= FREE_BELOW
+
+
+class _Snake:
+    """A dashed curve that grows from its tail.
+
+    Attributes:
+        tail: where it starts.
+        tip: where it ends.
+        dashes: where each dash starts, and its angle. The mask has not taken in the last one yet.
+    """
+
+    def __init__(self, canvas: _Canvas, tail: Point, angle: int) -> None:
+        self.canvas, self.tail, self.tip = canvas, tail, tail
+        head = _moved(tail, angle, canvas.task.segment)
+        self.pivot = _moved(head, angle + 180, canvas.task.segment + canvas.margin)
+        if not canvas.inside(tail, head, self.pivot):
+            raise _Dead
+        self.angle: float = angle
+        self.dashes: list[tuple[Point, float]] = [(tail, angle)]
+
+    def grow(self) -> None:
+        """Add a dash behind the last.
+
+        Raises:
+            _Dead: if there is no room.
+        """
+        canvas, task = self.canvas, self.canvas.task
+        pivot = _moved(self.pivot, self.angle, task.segment + 2 * canvas.margin)
+        offsets, angles, nearby = _circle(task.segment + canvas.margin, canvas.margin)
+        points = offsets + pivot
+        within = ((points >= 0) & (points < task.size)).all(1)
+        points, angles, nearby = points[within], angles[within], nearby[within] + pivot
+        turns = np.abs((angles - self.angle + 180) % 360 - 180)
+        straight = np.cos(np.minimum(task.continuity * np.radians(turns), pi / 2)) ** 2
+        crowding = canvas.rimmed[nearby[..., 0], nearby[..., 1]].max(1, initial=0)
+        sums = np.cumsum((1 - crowding) * straight)
+        if not len(sums) or sums[-1] < 1e-4:
+            raise _Dead
+        for _ in range(3):
+            choice = int(np.searchsorted(sums, canvas.rng.random() * sums[-1], side="right"))
+            point, angle = (int(points[choice, 0]), int(points[choice, 1])), float(angles[choice])
+            dash = point, angle + 180
+            if not canvas.crossed(dash):
+                canvas.take(self.dashes[-1])
+                self.pivot, self.tip, self.angle = pivot, point, angle
+                self.dashes.append(dash)
+                return
+        raise _Dead
+
+    def draw(self, ink: np.ndarray, contrast: float) -> None:
+        """Draw the snake onto ``ink``, by maximum."""
+        for point, angle in self.dashes:
+            _paste(ink, point, self.canvas.stamp(angle)[0] * contrast)
+
+
+def _moved(point: Point, angle: float, by: float) -> Point:
+    # Without the rounding, 3 + 2 sin(180°), which is 3 + 2e-16, would be raised to 4.
+    y, x = point[0] + by * sin(radians(angle)), point[1] + by * cos(radians(angle))
+    return ceil(round(y, 9)), ceil(round(x, 9))
+
+
+@lru_cache
+def _disc(radius: int) -> np.ndarray:
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return x**2 + y**2 <= radius**2
+
+
+@lru_cache
+def _circle(radius: int, margin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pixels of a circle about the origin, ``(P, 2)``, taken a pixel apart along it; the angles at which
+    they are seen, in degrees, ``(P,)``; and those within ``margin`` of each, ``(P, Q, 2)``, from a corner of the rim.
+    """
+    around = np.arange(0, 2 * pi, 1 / radius)
+    points = np.unique(np.floor(radius * np.stack([np.sin(around), np.cos(around)], 1)).astype(int), axis=0)
+    points = points[(points != 0).any(1)]
+    angles = np.degrees(np.arctan2(points[:, 0], points[:, 1]))
+    return points, angles, points[:, None] + np.argwhere(_disc(margin))
+
+
+@lru_cache(maxsize=4096)
+def _stamp(segment: int, width: float, margin: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return ink and halo of a dash from the centre of a square towards ``angle``, each in 0 to 1."""
+    half = segment + ceil(width) + margin
+    centre = half * OVERSAMPLING
+    canvas = Image.new("L", (2 * centre + 1, 2 * centre + 1))
+    end = _moved((centre, centre), angle, segment * OVERSAMPLING)
+    ImageDraw.Draw(canvas).line([(centre, centre), end[::-1]], fill=255, width=round(width * OVERSAMPLING))
+    halo = ndimage.grey_dilation(np.asarray(canvas), footprint=_disc(margin * OVERSAMPLING))
+    return _reduced(canvas, 2 * half + 1), _reduced(Image.fromarray(halo), 2 * half + 1)
+
+
+@lru_cache
+def _disc_stamp(radius: float) -> np.ndarray:
+    half = ceil(radius) + 1
+    centre, reach = half * OVERSAMPLING, radius * OVERSAMPLING
+    canvas = Image.new("L", (2 * centre + 1, 2 * centre + 1))
+    # Pillow counts both ends of a box in.
+    box = [centre - reach, centre - reach, centre + reach - 1, centre + reach - 1]
+    ImageDraw.Draw(canvas).ellipse(box, fill=255)
+    return _reduced(canvas, 2 * half + 1)
+
+
+def _reduced(image: Image.Image, side: int) -> np.ndarray:
+    return np.asarray(image.resize((side, side), Image.Resampling.LANCZOS), np.float32) / 255
+
+
+@lru_cache(maxsize=1024)
+def _footprint(task: Task, margin: int, angle: int) -> np.ndarray | None:
+    """Return the cells that a dash towards ``angle`` covers, None where some pixel's lie wholly outside the image."""
+    reach = task.segment + margin
+    window = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    _paste(window, (reach + 1, reach + 1), _stamp(task.segment, task.width, margin, angle)[1])
+    footprint = window >= 1
+    empty = np.zeros((task.size, task.size), np.float32)
+    if (
+        not footprint.any()
+        or np.isinf(ndimage.maximum_filter(empty, footprint=footprint, mode="constant", cval=-np.inf)).any()
+    ):
+        return None
+    return footprint
+
+
+def _paste(onto: np.ndarray, point: Point, stamp: np.ndarray) -> None:
+    """Put a stamp, centred on ``point`` and clipped at the edges, onto a square image, by maximum."""
+    window, part = _overlap(onto, point, stamp)
+    np.maximum(window, part, out=window)
+
+
+def _overlap(onto: np.ndarray, point: Point, stamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of an image that a stamp centred on ``point`` covers, and the part of the stamp on it."""
+    half, size, (y, x) = stamp.shape[0] // 2, onto.shape[0], point
+    top, left, bottom, right = max(y - half, 0), max(x - half, 0), min(y + half + 1, size), min(x + half + 1, size)
+    return (
+        onto[top:bottom, left:right],
+        stamp[top - y + half : bottom - y + half, left - x + half : right - x + half],
+    )
+
+
+def _set_band(mask: np.ndarray, width: int) -> None:
+    mask[:width] = mask[-width:] = 1
+    mask[:, :width] = mask[:, -width:] = 1
+
+
+def generate(out: Path, size: int, count: int, seed: int, workers: int, advanced: Callable[[int], None]) -> None:
+    """Write images and labels as the Long Range Arena's release has them, ``imgs/N/*.png`` and ``metadata/N.npy``.
+
+    Args:
+        out: the folder; a generation that was broken off there is continued.
+        size: 32 for Pathfinder, 128 for Path-X.
+        count: number of images.
+        seed: the same seed gives the same images, whatever the number of workers.
+        workers: processes.
+        advanced: is told how many more images are done.
+
+    Raises:
+        WavezooError: if there is no such size, or if the folder cannot be written or holds something else.
+    """
+    if size not in TASKS:
+        raise not_allowed("size", size, TASKS)
+    for what, number in (("count", count), ("workers", workers)):
+        if number < 1:
+            raise WavezooError(f"{what} is {number}; give at least 1.")
+    check_same(out, {"task": "pathfinder", "size": size, "count": count, "seed": seed})
+    shards = [(shard, range(shard * SHARD, min((shard + 1) * SHARD, count))) for shard in range(-(-count // SHARD))]
+    missing = []
+    for shard, indices in shards:
+        if _metadata_file(out, shard).is_file():
+            advanced(len(indices))
+        else:
+            missing.append((shard, indices))
+    # Started afresh: a forked child of a process with threads may hang.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        running = [
+            (shard, [pool.submit(_draw_some, size, seed, part) for part in _parts(indices)])
+            for shard, indices in missing
+        ]
+        try:
+            for shard, futures in running:
+                drawn = []
+                for future in futures:
+                    drawn += future.result()
+                    advanced(len(future.result()))
+                _write_shard(out, shard, drawn)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _parts(indices: range) -> list[range]:
+    return [indices[start : start + 50] for start in range(0, len(indices), 50)]
+
+
+def _draw_some(size: int, seed: int, indices: range) -> list[tuple[int, bytes, int]]:
+    drawn = []
+    for index in indices:
+        image, label = draw_image(TASKS[size], seed, index)
+        buffer = BytesIO()
+        Image.fromarray(image).save(buffer, "png")
+        drawn.append((index, buffer.getvalue(), label))
+    return drawn
+
+
+def _write_shard(out: Path, shard: int, drawn: list[tuple[int, bytes, int]]) -> None:
+    folder = out / "imgs" / str(shard)
+    lines = []
+    for index, content, label in drawn:
+        with writing(folder / f"sample_{index % SHARD}.png") as beside:
+            beside.write_bytes(content)
+        lines.append(f"imgs/{shard} sample_{index % SHARD}.png {index} {label}\n")
+    # Last, so that a shard with its metadata is whole.
+    with writing(_metadata_file(out, shard)) as beside:
+        beside.write_text("".join(lines), encoding="utf-8")
+
+
+def _metadata_file(out: Path, shard: int) -> Path:
+    return out / "metadata" / f"{shard}.npy"
+
+
+def _load(size: int, source: DataSource) -> Splits:
+    name = NAMES[size]
+    if source.path is None:
+        raise WavezooError(
+            f"{name} needs data.path: a folder of the Long Range Arena's release with imgs and metadata, or "
+            f"`wavezoo generate pathfinder --size {size} --out DIR`."
+        )
+    folder = require_folder(source.path)
+    files = sorted((folder / "metadata").glob("*.npy"), key=lambda file: (len(file.stem), file.stem))
+    if not files:
+        raise WavezooError(f"data.path {folder} has no metadata/*.npy; it is no folder of Pathfinder images.")
+    entries = [entry for file in files for entry in _entries(file)]
+    made_by = folder / "made_by.json"
+    if made_by.is_file() and len(entries) < (wanted := json.loads(made_by.read_text(encoding="utf-8"))["count"]):
+        raise WavezooError(
+            f"{folder} holds {len(entries):,} of {wanted:,} images: its generation was broken off. Run the same "
+            "`wavezoo generate` again; it continues."
+        )
+    tenth = len(entries) // 10
+    cuts = {"train": entries[: len(entries) - 2 * tenth], "validation": entries[-2 * tenth : -tenth or None]}
+    cuts["test"] = entries[-tenth:] if tenth else []
+    return Splits(*(_read_images(folder, cuts[split], size, source) for split in ("train", "test", "validation")))
+
+
+def _entries(file: Path) -> list[tuple[str, int]]:
+    """Return the images that a metadata file lists, by their paths, and their labels: its fourth field."""
+    try:
+        rows = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+        return [(f"{row[0]}/{row[1]}", int(row[3])) for row in rows]
+    except (OSError, ValueError, IndexError) as error:
+        raise WavezooError(f"{file} is damaged or cut short ({error}). Copy it again.") from error
+
+
+def _read_images(folder: Path, entries: list[tuple[str, int]], size: int, source: DataSource) -> Split:
+    entries = [entries[index] for index in source.chosen(len(entries))]
+    images = np.empty((len(entries), size, size, 1), np.uint8)
+    for row, (name, _) in enumerate(entries):
+        try:
+            with Image.open(folder / name) as image:
+                images[row, :, :, 0] = np.asarray(image.convert("L"))
+        except (OSError, ValueError) as error:
+            raise WavezooError(
+                f"{folder / name} is missing, damaged or not {size} x {size} ({error}). Copy it again."
+            ) from error
+    return Split(images, np.array([label for _, label in entries], np.int64))
+
+
+NAMES = {32: "lra_pathfinder", 128: "lra_pathx"}
+
+
+def _entry(size: int, title: str, mean: float, std: float) -> DatasetEntry:
+    return DatasetEntry(
+        name=NAMES[size],
+        description=f"""{title}: do two discs lie at the ends of one dashed curve? {size} x {size}, grey.
+
+Source: Linsley et al. 2018, as in the Long Range Arena (Tay et al. 2021), Apache-2.0. data.path is a folder of its
+release with imgs and metadata (pathfinder{size}/curv_contour_length_14, the hard one), or made by
+`wavezoo generate pathfinder --size {size} --count 200000 --out DIR`.
+A sequence model takes the {size * size} intensities, or 256 byte tokens (data.tokens: true); an image model the images.
+Splits: the first 80 % for training, then 10 % for validation and 10 % for test (200,000 in the release).""",
+        facts=ImageFacts(CLASSES, 1, size, (mean,), (std,)),
+        load=partial(_load, size),
+        options=("tokens",),
+    )
+
+
+DATASETS = {
+    entry.name: entry
+    for entry in (
+        _entry(32, "Long Range Arena, Pathfinder", 0.080, 0.201),
+        _entry(128, "Long Range Arena, Path-X", 0.032, 0.144),
+    )
+}

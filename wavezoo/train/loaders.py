@@ -1,0 +1,311 @@
+"""From splits to batches: what is drawn at random for a sample depends on the recipe's seed, the epoch and the sample.
+
+So it is the same whatever the number of workers and processes, and after a resumption.
+
+Shapes: B samples; images ``(B, C, H, W)``; sequences ``(B, N, F)`` or token ids ``(B, N)``, with a mask ``(B, N)``,
+True at the elements, where lengths differ.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from timm.data.auto_augment import rand_augment_transform
+from timm.data.random_erasing import RandomErasing
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as TF
+
+from wavezoo.data import Facts, ImageFacts, SequenceFacts, Split, TokenRuns
+from wavezoo.errors import WavezooError
+from wavezoo.recipe import AugmentationSection, Recipe
+from wavezoo.train.interruption import leave_signals_to_the_main_process
+
+# The index of a sample and the seed of what is drawn at random for it.
+Key = tuple[int, int]
+Batch = tuple[Tensor, ...]
+
+
+class EpochSampler(Sampler[Key]):
+    """The samples of an epoch in a random order, each with a seed of its own.
+
+    Args:
+        count: number of samples.
+        seed: with the epoch, decides on both.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count = count
+        self.seed = seed
+        self.epoch = 0
+        self.first = 0
+
+    def start(self, epoch: int, first: int = 0) -> None:
+        """Say which epoch comes next, and how many of its samples to leave out at the beginning."""
+        self.epoch = epoch
+        self.first = first
+
+    def __len__(self) -> int:
+        return self.count - self.first
+
+    def __iter__(self) -> Iterator[Key]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order, seeds = rng.permutation(self.count), rng.integers(2**32, size=self.count)
+        return iter(list(zip(order.tolist(), seeds.tolist(), strict=True))[self.first :])
+
+
+class InOrder(Sampler[Key]):
+    """All samples in their order."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter((index, 0) for index in range(self.count))
+
+
+class Batches(Dataset[Any]):
+    """A split that is read a batch at a time."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: Key) -> Batch:
+        return tuple(each[0] for each in self.__getitems__([key]))
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        """Return the inputs and the labels of a batch."""
+        raise NotImplementedError
+
+    def labels(self, indices: Sequence[int]) -> Tensor:
+        return torch.from_numpy(self.split.labels[list(indices)])
+
+
+class ImageBatches(Batches):
+    """Images, augmented and normalised.
+
+    Args:
+        split: the images, ``(M, H, W, C)``, uint8.
+        facts: gives size, mean and standard deviation.
+        augmentation: what is done to them at random; None for nothing.
+        size: side to which images are brought.
+    """
+
+    def __init__(
+        self, split: Split, facts: ImageFacts, augmentation: AugmentationSection | None, size: int | None = None
+    ) -> None:
+        super().__init__(split)
+        self.images = torch.from_numpy(cast(np.ndarray, split.inputs)).permute(0, 3, 1, 2).contiguous()
+        self.mean = torch.tensor(facts.mean).view(-1, 1, 1) * 255
+        self.std = torch.tensor(facts.std).view(-1, 1, 1) * 255
+        self.size = facts.size if size is None else size
+        self.augmentation = augmentation
+        self.rand_augment, self.erase = _by_sample(augmentation, facts)
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        indices = [index for index, _ in keys]
+        images = self.images[indices]
+        if self.augmentation is not None:
+            images = _cropped_and_flipped(images, self.augmentation, [seed for _, seed in keys])
+        if self.rand_augment is not None:
+            images = torch.stack(
+                [self._rand_augmented(image, seed) for image, (_, seed) in zip(images, keys, strict=True)]
+            )
+        if self.size != images.shape[-1]:
+            images = TF.resize(images, [self.size, self.size], InterpolationMode.BICUBIC)
+        normal = (images - self.mean) / self.std
+        if self.erase is not None:
+            for image, (_, seed) in zip(normal, keys, strict=True):
+                with _seeded(seed):
+                    self.erase(image)
+        return normal, self.labels(indices)
+
+    def _rand_augmented(self, image: Tensor, seed: int) -> Tensor:
+        pixels = image.permute(1, 2, 0).numpy()
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        with _seeded(seed):
+            changed = np.asarray(self.rand_augment(picture))
+        return torch.from_numpy(changed.reshape(pixels.shape)).permute(2, 0, 1)
+
+
+class SequenceBatches(Batches):
+    """Sequences of numbers, or of tokens, with a mask if their lengths differ.
+
+    Args:
+        split: sequences ``(M, N, F)``, float32, or runs of tokens.
+        shift: the greatest random shift, in elements; zeros come in at the end that is left free.
+    """
+
+    def __init__(self, split: Split, shift: int) -> None:
+        super().__init__(split)
+        self.shift = shift
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        indices = [index for index, _ in keys]
+        inputs = self.split.inputs
+        if isinstance(inputs, TokenRuns):
+            runs = [torch.from_numpy(inputs[index].astype(np.int64)) for index in indices]
+            tokens = torch.nn.utils.rnn.pad_sequence(runs, batch_first=True)
+            lengths = torch.tensor([len(run) for run in runs])
+            mask = torch.arange(tokens.shape[1]) < lengths[:, None]
+            return tokens, mask, self.labels(indices)
+        values = torch.from_numpy(inputs[indices])
+        if self.shift:
+            values = torch.stack([self._shifted(x, seed) for x, (_, seed) in zip(values, keys, strict=True)])
+        return values, self.labels(indices)
+
+    def _shifted(self, x: Tensor, seed: int) -> Tensor:
+        by = int(np.random.default_rng(seed).integers(-self.shift, self.shift + 1))
+        return F.pad(x, (0, 0, max(by, 0), max(-by, 0)))[max(-by, 0) :][: len(x)]
+
+
+class PixelSequences(Dataset[Any]):
+    """Images read row by row: intensities ``(B, H W, C)``, or token ids ``(B, H W)``."""
+
+    def __init__(self, images: ImageBatches, tokens: bool) -> None:
+        self.images = images
+        self.tokens = tokens
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        images, labels = self.images.__getitems__(keys)
+        pixels = images.flatten(2).mT
+        if not self.tokens:
+            return pixels, labels
+        grey = pixels * self.images.std.view(-1) + self.images.mean.view(-1)
+        return grey[..., 0].round().clamp(0, 255).long(), labels
+
+
+def sequence_facts(facts: Facts, tokens: bool) -> SequenceFacts:
+    """Return what a sequence model has to know of sequences, or of images read row by row."""
+    if isinstance(facts, SequenceFacts):
+        return facts
+    length = facts.size**2
+    return SequenceFacts(facts.classes, None if tokens else facts.channels, 256 if tokens else None, length)
+
+
+def build_loader(
+    recipe: Recipe, facts: Facts, split: Split, *, training: bool, sequences: bool, resolution: float = 1.0
+) -> DataLoader[Any]:
+    """Return a loader of batches of inputs and labels, a mask between them where lengths differ.
+
+    Args:
+        recipe: gives batch size, augmentation, workers and seed.
+        facts: what the samples are.
+        split: the samples.
+        training: draw the samples in random order, augment them, and leave out the last, smaller batch.
+        sequences: whether they are for a sequence model.
+        resolution: by what images are enlarged.
+
+    Raises:
+        WavezooError: if a batch is larger than the training data, or if an augmentation does not fit the samples.
+    """
+    if training and recipe.batch_size > len(split):
+        raise WavezooError(
+            f"batch_size is {recipe.batch_size}, more than the {len(split)} training samples. Lower it, or raise "
+            "data.limit_samples."
+        )
+    _check_augmentation(recipe.augmentation, facts, sequences)
+    dataset: Dataset[Any]
+    if isinstance(facts, ImageFacts):
+        size = round(facts.size * resolution)
+        dataset = ImageBatches(split, facts, recipe.augmentation if training else None, size)
+        if sequences:
+            dataset = PixelSequences(dataset, bool(recipe.data.tokens))
+    else:
+        dataset = SequenceBatches(split, recipe.augmentation.shift if training else 0)
+    workers = recipe.data.workers
+    return DataLoader(
+        dataset,
+        batch_size=recipe.batch_size,
+        sampler=EpochSampler(len(split), recipe.seed) if training else InOrder(len(split)),
+        drop_last=training,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=leave_signals_to_the_main_process,
+        pin_memory=torch.cuda.is_available(),
+        # One of its own, so that the loader draws nothing from the generator that training uses.
+        generator=torch.Generator().manual_seed(recipe.seed),
+    )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _check_augmentation(settings: AugmentationSection, facts: Facts, sequences: bool) -> None:
+    default = AugmentationSection()
+    for name in AugmentationSection.model_fields:
+        if getattr(settings, name) == getattr(default, name) or name == "label_smoothing":
+            continue
+        if isinstance(facts, ImageFacts) == (name == "shift"):
+            kind = "sequences" if name == "shift" else "images"
+            raise WavezooError(f"augmentation.{name} is for {kind}, which these data are not. Leave it out.")
+        if name in ("mixup", "cutmix") and sequences:
+            raise WavezooError(f"augmentation.{name} is for image models. Leave it out.")
+
+
+def _by_sample(settings: AugmentationSection | None, facts: ImageFacts) -> tuple[Any, RandomErasing | None]:
+    """Return timm's RandAugment and random erasing, each None where it is off."""
+    if settings is None:
+        return None, None
+    erase = RandomErasing(settings.random_erasing, mode="pixel", device="cpu") if settings.random_erasing else None
+    if settings.rand_augment is None:
+        return None, erase
+    fill = tuple(int(255 * value) for value in facts.mean)
+    try:
+        policy = rand_augment_transform(settings.rand_augment, {"img_mean": fill if len(fill) > 1 else fill[0]})
+    except (AssertionError, ValueError, KeyError) as error:
+        raise WavezooError(
+            f"augmentation.rand_augment is {settings.rand_augment!r}, which timm does not understand. Give a policy "
+            "such as rand-m9-mstd0.5."
+        ) from error
+    return policy, erase
+
+
+def _cropped_and_flipped(images: Tensor, settings: AugmentationSection, seeds: Sequence[int]) -> Tensor:
+    if not (settings.crop_padding or settings.horizontal_flip):
+        return images
+    drawn = [np.random.default_rng(seed).random(3) for seed in seeds]
+    places = torch.from_numpy(np.stack(drawn))
+    if padding := settings.crop_padding:
+        size = images.shape[-1]
+        corners = (places[:, :2] * (2 * padding + 1)).long()
+        rows, columns = (corners[:, axis, None] + torch.arange(size) for axis in (0, 1))
+        padded = F.pad(images, (padding,) * 4)
+        sample, channel = torch.arange(len(images)), torch.arange(images.shape[1])
+        images = padded[
+            sample[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]
+        ]
+    flipped = places[:, 2] < settings.horizontal_flip
+    return torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed what timm draws from, and leave it as it was found."""
+    states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.random.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.random.set_rng_state(states[2])
