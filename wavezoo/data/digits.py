@@ -1,7 +1,6 @@
 """Handwritten digits."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
 from wavezoo.errors import WavezooError
@@ -12,6 +11,9 @@ TRAINING_IMAGES = 1437
 def _load(source: DataSource) -> Splits:
     if source.path is not None:
         raise WavezooError(f"data.path is {source.path!r}, but the digits come with scikit-learn. Leave data.path out.")
+    # Takes longer to import than all else that a command needs.
+    from sklearn.datasets import load_digits
+
     digits = load_digits()
     images = (digits.images * (255 / 16)).round().astype(np.uint8)[..., None]
     labels = digits.target.astype(np.int64)

@@ -7,7 +7,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from wavezoo.data import Facts, ImageFacts, find_dataset
 from wavezoo.errors import WavezooError, require_positive
@@ -40,13 +39,13 @@ class Confusion(NamedTuple):
 def confusion(model: nn.Module, loader: DataLoader[Any], accelerator: Accelerator, classes: int) -> Confusion:
     """Compare what ``model`` says with the labels, each sample counted once on however many processes."""
     model.eval()
-    counts = torch.zeros(classes, classes, dtype=torch.long, device=accelerator.device)
+    counts = torch.zeros(classes * classes, dtype=torch.long, device=accelerator.device)
     for *inputs, labels in loader:
         with accelerator.autocast():
             said = model(*inputs).argmax(1)
         said, labels = accelerator.gather_for_metrics((said, labels))
-        counts += multiclass_confusion_matrix(said, labels, classes)
-    return Confusion(counts.cpu())
+        counts += torch.bincount(labels * classes + said, minlength=classes * classes)
+    return Confusion(counts.cpu().view(classes, classes))
 
 
 class TrainedModel(NamedTuple):
