@@ -29,6 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 4,
         "dt": 0.5,
         "dt_per_channel": False,
+        "dt_spread": 1.0,
         "initial_velocity": "zero",
         "readout": "displacement",
         "courant_guard": "limit",
@@ -47,6 +48,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         # The publication leaves the first time step open. Without a guard, this one keeps a fresh layer stable.
         "dt": 0.25,
         "dt_per_channel": False,
+        "dt_spread": 1.0,
         "initial_velocity": "zero",
         "readout": "displacement",
         "courant_guard": "off",

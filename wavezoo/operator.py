@@ -80,6 +80,8 @@ class WaveOperator(nn.Module):
         steps: number of time steps.
         dt: initial time step; learned, as its logarithm.
         dt_per_channel: learn one ``dt`` for each channel instead of one for the layer.
+        dt_spread: with ``dt_per_channel``, the initial time steps reach from ``dt / dt_spread`` to ``dt * dt_spread``,
+            evenly in their logarithm: from waves that travel less than a cell to waves that cross the grid.
         initial_velocity: ``"zero"``, or ``"projected"``: a learned 1x1 convolution of the input.
         readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both.
         courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, smoothly and by
@@ -111,6 +113,7 @@ class WaveOperator(nn.Module):
         steps: int = 4,
         dt: float = 0.5,
         dt_per_channel: bool = False,
+        dt_spread: float = 1.0,
         initial_velocity: str = "zero",
         readout: str = "displacement",
         courant_guard: str = "limit",
@@ -118,6 +121,11 @@ class WaveOperator(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
+        if not 1 <= dt_spread < math.inf or (dt_spread > 1 and not dt_per_channel):
+            raise WavezooError(
+                f"dt_spread is {dt_spread!r} with dt_per_channel={dt_per_channel}; give a finite number, at least 1, "
+                "and dt_per_channel=True for more than 1."
+            )
         check_options(
             steps,
             dt,
@@ -159,6 +167,7 @@ class WaveOperator(nn.Module):
         self._safe_omega_dt = _below(self._stability_limit())
         self._safe_gamma_dt = _below(min(integrator.gamma_dt_limit, damping.gamma_dt_limit))
         self.initial_dt = dt
+        self.dt_spread = dt_spread
         self.log_dt = nn.Parameter(torch.empty(channels if dt_per_channel else 1))
         self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
         self.readout = readout
@@ -166,7 +175,11 @@ class WaveOperator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        nn.init.constant_(self.log_dt, math.log(self.initial_dt))
+        middle, reach, count = math.log(self.initial_dt), math.log(self.dt_spread), len(self.log_dt)
+        with torch.no_grad():
+            self.log_dt.copy_(
+                torch.linspace(middle - reach, middle + reach, count) if count > 1 else torch.tensor(middle)
+            )
 
     @property
     def dt(self) -> Tensor:

@@ -77,8 +77,8 @@ class WavePDE(Backbone):
         dtype: their dtype.
         **operator: in place of the preset's: the schemes ``laplacian``, ``integrator``, ``speed``, ``damping_field``,
             ``damping``, ``source`` and ``flow``, by name or as a mapping with options, and the options of
-            `wavezoo.WaveOperator`: ``steps``, ``dt``, ``dt_per_channel``, ``initial_velocity``, ``readout``,
-            ``courant_guard``, ``gradient`` and ``causal``.
+            `wavezoo.WaveOperator`: ``steps``, ``dt``, ``dt_per_channel``, ``dt_spread``, ``initial_velocity``,
+            ``readout``, ``courant_guard``, ``gradient`` and ``causal``.
 
     Raises:
         WavezooError: naming the option that cannot work, what is allowed and what to do.

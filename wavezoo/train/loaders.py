@@ -136,7 +136,7 @@ class ImageBatches(Batches):
         pixels = image.permute(1, 2, 0).numpy()
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
         with _seeded(seed):
-            changed = np.asarray(self.rand_augment(picture))
+            changed = np.array(self.rand_augment(picture))
         return torch.from_numpy(changed.reshape(pixels.shape)).permute(2, 0, 1)
 
 

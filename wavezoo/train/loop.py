@@ -261,11 +261,11 @@ class Trainer:
         return self.trained.accelerator.get_state_dict(self.trained.model)
 
     def _mean_over_processes(self, value: float) -> float:
-        if self.trained.accelerator.num_processes == 1:
+        accelerator = self.trained.accelerator
+        if accelerator.num_processes == 1:
             return value
-        return self.trained.accelerator.reduce(
-            torch.tensor(value, device=self.trained.accelerator.device), "mean"
-        ).item()
+        tensor = torch.tensor(value, dtype=torch.float64, device=accelerator.device)
+        return accelerator.reduce(tensor, "mean").item()
 
     def _seconds(self) -> float:
         """Return the time spent on the run, before it was resumed too."""
@@ -277,6 +277,7 @@ class Trainer:
     def _save(self) -> None:
         self._seconds()
         state = self.trained.state()
+        state["progress"]["loss_sum"] = self._mean_over_processes(self.trained.progress.loss_sum)
         if self.trained.accelerator.is_main_process:
             save_checkpoint(self.folder.path, dump_recipe(self.recipe), state)
         self._last_save = time.perf_counter()
