@@ -30,15 +30,29 @@ ALLOWED = {
     "build": {"contracts", "errors", "operator", "plugins"},
     "models": {"build", "contracts", "errors", "layers", "models", "operator"},
     "testing": {"build", "contracts", "errors", "operator", "plugins", "testing"} | SCHEMES,
-    "data": {"errors", "data"},
+    "data": {"data", "errors", "files"},
     "recipe": {"errors"},
-    "train": {"build", "data", "devices", "errors", "models", "operator", "plugins", "recipe", "train"},
+    "files": {"errors"},
+    "__main__": {"cli"},
+    "train": {"build", "data", "devices", "errors", "files", "models", "operator", "plugins", "recipe", "train"},
     "analysis": {"bases", "contracts", "damping", "errors", "operator"},
     "bench": {"bench", "build", "errors", "models", "operator"},
     "export": {"contracts", "errors"},
-    "deploy": {"errors", "models", "train"},
+    "deploy": {"data", "errors", "models", "train"},
     "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},
-    "cli": {"bench", "deploy", "export", "describe", "devices", "errors", "plugins", "recipe", "testing", "train"},
+    "cli": {
+        "bench",
+        "data",
+        "deploy",
+        "export",
+        "describe",
+        "devices",
+        "errors",
+        "plugins",
+        "recipe",
+        "testing",
+        "train",
+    },
 }
 # Accelerate is known to one place only.
 ACCELERATE = {"train"}
@@ -87,7 +101,7 @@ def test_imports_go_one_way(file):
 def test_nothing_loads_a_pickle_or_runs_code_from_a_file():
     for file in FILES:
         text = file.read_text()
-        assert "torch.load(" not in text, file
+        assert text.count("torch.load(") == text.count("weights_only=True"), file
         assert "yaml.load(" not in text, file
         assert part_of(file) == "testing" or "pickle" not in imports(file), file
 

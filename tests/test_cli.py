@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import wavezoo.cli
 from wavezoo.bench import exponent
 from wavezoo.bench.models import COUNTED
 from wavezoo.bench.operator import naive_solution
+from wavezoo.data import find_dataset
 from wavezoo.plugins import AXES, registry
 from wavezoo.recipe import recipe_names
 
@@ -45,8 +47,16 @@ def wavezoo_(monkeypatch, capsys, tmp_path):
 def test_train_then_evaluate(wavezoo_, tmp_path):
     code, out, _ = wavezoo_("train", "quickstart", *TINY, "--device", "cpu", "--out", "run")
     assert code == 0
-    accuracy = out.split("accuracy ")[-1].split()[0]
-    assert "run folder run" in out
+    result = json.loads(out.splitlines()[-1])
+    accuracy = f"{result['accuracy']:.2%}"
+    assert f"accuracy {accuracy}" in out
+    assert result["run"] == "run"
+    code, out, _ = wavezoo_("train", "--resume", "run", "--device", "cpu")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1]) == result
+    code, out, _ = wavezoo_("runs", "run", "--compare")
+    assert code == 0
+    assert out.splitlines()[1].split()[:3] == ["run", "quickstart", "ended"]
     code, out, _ = wavezoo_("evaluate", "run", "--device", "cpu", "--resolution", "1.5")
     assert code == 0
     assert "images enlarged by 1.5" in out
@@ -71,6 +81,7 @@ def test_the_missing_plugin_of_a_run_is_named(wavezoo_, tmp_path):
     (tmp_path / "run").mkdir()
     text = "name: x\nmodel: {name: wavepde_iso_tiny}\ndata: {name: digits}\nepochs: 1\nbatch_size: 8\nplugins: [mine]\n"
     (tmp_path / "run" / "recipe.yaml").write_text(text)
+    (tmp_path / "run" / "dataset.json").write_text(json.dumps(asdict(find_dataset("digits").facts)))
     code, _, err = wavezoo_("evaluate", "run")
     assert code == 2
     assert "'mine' is required and not loaded" in err
@@ -87,6 +98,14 @@ def test_the_missing_plugin_of_a_run_is_named(wavezoo_, tmp_path):
         ("train", "quickstart", "--device", "abacus"),
         ("train", "quickstart", "--plugin", "missing.py"),
         ("train", "fashion_mnist", "--set", "data.path=missing"),
+        ("train",),
+        ("train", "--resume", "missing"),
+        ("train", "--resume", "missing", "--out", "elsewhere"),
+        ("runs",),
+        ("runs", "missing"),
+        ("generate", "pathfinder", "--out", "images", "--size", "33"),
+        ("generate", "pathfinder", "--out", "images", "--count", "0"),
+        ("generate", "listops", "--out", "lists", "--train", "-1"),
         ("evaluate", "missing"),
         ("list", "integrator"),
         ("describe", "verlet"),

@@ -295,7 +295,7 @@ def test_an_idx_file_is_missing(tmp_path):
 
 def test_other_data_in_the_folder(tmp_path):
     (tmp_path / "notes.txt").write_text("not images")
-    with pytest.raises(WavezooError, match="no column 'img'|no split"):
+    with pytest.raises(WavezooError, match=r"no column 'img'|no split"):
         read("cifar10", tmp_path)
 
 

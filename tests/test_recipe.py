@@ -66,7 +66,7 @@ def test_overrides_are_applied_and_checked(tmp_path):
         ("name: minimal", "name: [", "recipe.yaml:3: not YAML"),
         ("name: minimal", "name: a\nname: b", "recipe.yaml:2: the key 'name' is given twice"),
         ("batch_size: 8", "batch_size: 7\naugmentation:\n  mixup: 0.2", "batch_size is 7; mixup and cutmix"),
-        ("batch_size: 8", "batch_size: 8\nprecision: double", "'float32', 'bfloat16' or 'float16'"),
+        ("batch_size: 8", "batch_size: 8\nprecision: double", "'fp32', 'bf16' or 'fp16'"),
         (MINIMAL, "- a list", "a recipe is a mapping"),
         (MINIMAL, "", "a recipe is a mapping"),
         ("minimal", "!!python/object/apply:os.system ['true']", "not YAML"),
@@ -102,3 +102,47 @@ def test_recipes_are_found_by_name_or_path(tmp_path):
 
 def test_the_resolved_recipe_is_plain_yaml():
     assert yaml.safe_load(dump_recipe(load_recipe(find_recipe("quickstart"))))["optimizer"]["clip_grad"] == 1.0
+
+
+def test_a_base_is_taken_over_and_later_keys_win(tmp_path):
+    (tmp_path / "below.yaml").write_text(MINIMAL + "seed: 3\n")
+    schemes = "model:\n  schemes: {laplacian: {name: finite_difference, order: 4}, damping: none}\n"
+    (tmp_path / "middle.yaml").write_text("base: below.yaml\nepochs: 5\n" + schemes)
+    over = write(tmp_path, "base: middle.yaml\nname: over\nmodel:\n  schemes: {laplacian: {name: cosine}}\n")
+    recipe = load_recipe(over, ["batch_size=4"])
+    assert (recipe.name, recipe.epochs, recipe.seed, recipe.batch_size) == ("over", 5, 3, 4)
+    assert recipe.model.name == "wavepde_iso_tiny"
+    # A scheme is replaced with its options, the others stay.
+    assert recipe.model.schemes.laplacian == {"name": "cosine"}
+    assert recipe.model.schemes.damping == "none"
+
+
+def test_a_base_by_name(tmp_path):
+    recipe = load_recipe(write(tmp_path, "base: quickstart\nname: mine\n"))
+    assert recipe.model == load_recipe(find_recipe("quickstart")).model
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base: quickstat\n", "recipe.yaml:1: base: recipe is 'quickstat'; allowed, nearest first: quickstart"),
+        ("base: 3\n", "recipe.yaml:1: base is 3"),
+        ("base: recipe.yaml\n", "recipe.yaml:1: base: recipe.yaml leads back to recipe.yaml"),
+        ("base: below.yaml\nepochs: 0\n", "recipe.yaml:2: epochs is 0"),
+        ("base: wrong.yaml\n", "wrong.yaml:2: epochs is 0"),
+    ],
+)
+def test_a_bad_base_is_named(text, message, tmp_path):
+    (tmp_path / "below.yaml").write_text(MINIMAL)
+    (tmp_path / "wrong.yaml").write_text("base: below.yaml\nepochs: 0\n")
+    with pytest.raises(WavezooError) as caught:
+        load_recipe(write(tmp_path, text))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_say_what_they_are_for(name):
+    text = find_recipe(name).read_text()
+    for what in ("# What for:", "# Settings:", "# Cost:", "# Expected:"):
+        assert what in text
+    assert f"{name}_smoke" in recipe_names() or name.endswith("_smoke")

@@ -1,14 +1,15 @@
 import json
+import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from wavezoo.data import find_dataset
+from wavezoo.data import DataSource, find_dataset
 from wavezoo.errors import PluginError, WavezooError
 from wavezoo.recipe import find_recipe, load_recipe
-from wavezoo.train import evaluate, train
-from wavezoo.train.prepare import build_model
+from wavezoo.train import compare_runs, evaluate, list_runs, train
+from wavezoo.train.prepare import build_model, build_optimizer
 
 TINY = [
     "model.options.dims=[8, 8, 8, 8]",
@@ -38,6 +39,11 @@ def test_a_run_folder_holds_what_the_run_was(run):
         "summary.json",
         "last.safetensors",
         "best.safetensors",
+        "dataset.json",
+        "confusion.csv",
+        "curves.png",
+        "checkpoint-000000003.pt",
+        "checkpoint-000000006.pt",
     }
     assert load_recipe(out / "recipe.yaml") == quickstart()
     metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -50,8 +56,8 @@ def test_a_run_folder_holds_what_the_run_was(run):
 
 def test_evaluate_gives_the_same_accuracy(run):
     out, summary = run
-    assert evaluate(out, device=CPU) == summary["accuracy"]
-    assert evaluate(out, "best", CPU) == summary["best_accuracy"]
+    assert evaluate(out, device=CPU).accuracy == summary["accuracy"]
+    assert evaluate(out, "best", CPU).accuracy == summary["best_accuracy"]
 
 
 def test_the_same_seed_gives_the_same_weights(run, tmp_path):
@@ -68,7 +74,7 @@ def test_the_same_seed_gives_the_same_weights(run, tmp_path):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["precision=bfloat16"],
+        ["precision=bf16"],
         ["augmentation.mixup=0.2", "augmentation.cutmix=1.0"],
         ["augmentation.rand_augment=rand-m7-mstd0.5-inc1", "augmentation.random_erasing=0.5"],
         ["augmentation.horizontal_flip=0.5", "augmentation.crop_padding=2"],
@@ -78,6 +84,9 @@ def test_the_same_seed_gives_the_same_weights(run, tmp_path):
         ["data.workers=1"],
         ["model.name=wavepde_iso_tiny_paper"],
         ["model.schemes.integrator=symplectic_euler", "model.schemes.damping=none"],
+        ["channels_last=true", "ema=0.5", "optimizer.physics_lr=1e-4"],
+        ["model.mixer=none", "evaluation.every_epochs=5"],
+        ["model.name=wavepde_seq_tiny", "model.options={dim: 8, depth: 1}"],
     ],
     ids=" ".join,
 )
@@ -109,11 +118,22 @@ def test_the_learning_rate_follows_the_schedule(tmp_path):
         (["model.options.damping=none", "model.schemes.damping=none"], "Leave it out of the options"),
         (["model.options.patch_size=16"], "too small"),
         (["optimizer.name=adamww"], "nearest first: adamw"),
-        (["batch_size=64"], "more than the 48 training images"),
+        (["batch_size=64"], "more than the 48 training samples"),
         (["data.name=digitz"], "nearest first: digits"),
         (["data.name=fashion_mnist", "data.path=/nowhere"], "not a folder"),
         (["augmentation.rand_augment=banana"], "rand-m9"),
-        (["precision=float16"], "needs a GPU"),
+        (["precision=fp16"], "needs a GPU"),
+        (["fsdp=true"], "shards a model over several GPUs"),
+        (["fsdp=true", "ema=0.9"], "Drop one of the two"),
+        (["augmentation.shift=2"], r"augmentation\.shift is for sequences"),
+        (["data.tokens=true"], r"data\.tokens is no option of digits"),
+        (["data.validation=0.99"], "leaves no training samples"),
+        (
+            ["model.name=wavepde_seq_tiny", "model.options={}", "channels_last=true"],
+            "channels_last is for image models",
+        ),
+        (["model.name=wavepde_seq_tiny", "model.options={}", "augmentation.mixup=1.0"], "mixup is for image models"),
+        (["data.name=mnist1d"], "is a model for images, and mnist1d is a set of sequences"),
         (["plugins=[wavezoo-missing]"], "pip install wavezoo-missing"),
     ],
 )
@@ -189,8 +209,111 @@ def test_quickstart_reaches_what_the_readme_says(tmp_path):
 
 def test_a_recipe_names_the_mixer():
     recipe = quickstart("model.mixer=attention")
-    model = build_model(recipe, find_dataset(recipe.data.name))
+    model = build_model(recipe, find_dataset(recipe.data.name).facts)
     assert type(model.stages[0].blocks[0].mixer.mixer).__name__ == "AttentionMixer"
     twice = quickstart("model.mixer=attention", "model.options.mixer=none")
     with pytest.raises(WavezooError, match="mixer is given in"):
-        build_model(twice, find_dataset(twice.data.name))
+        build_model(twice, find_dataset(twice.data.name).facts)
+
+
+def test_two_accumulated_batches_are_one_of_twice_the_size(tmp_path):
+    for name, overrides in (("one", ["batch_size=16"]), ("two", ["batch_size=8", "optimizer.accumulate=2"])):
+        train(quickstart(*overrides, "epochs=1"), tmp_path / name, CPU)
+    one, two = (load_file(tmp_path / name / "last.safetensors") for name in ("one", "two"))
+    # Adam divides gradients by their size: where they are rounding, so are its steps.
+    assert all(torch.allclose(value, two[name], atol=3e-4) for name, value in one.items())
+
+
+def test_physical_parameters_have_a_group_of_their_own():
+    recipe = quickstart("optimizer.physics_lr=1e-5")
+    model = build_model(recipe, find_dataset("digits").facts)
+    groups = build_optimizer(recipe, model).param_groups
+    physical = {id(value) for name, value in model.named_parameters() if name in model.no_weight_decay()}
+    assert physical
+    for group in groups:
+        here = {id(value) for value in group["params"]}
+        assert here == physical if group.get("physical") else not here & physical
+        assert group["lr"] == (1e-5 if group.get("physical") else 3e-3)
+        if group["weight_decay"]:
+            assert all(value.ndim > 1 for value in group["params"])
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+
+
+def test_ema_is_what_is_tested_and_saved(tmp_path):
+    plain, averaged = (
+        train(quickstart("epochs=1", *more), tmp_path / str(len(more)), CPU) for more in ([], ["ema=0.999"])
+    )
+    trained, mean = (load_file(tmp_path / name / "last.safetensors") for name in ("0", "1"))
+    fresh = build_model(quickstart(), find_dataset("digits").facts)
+    assert plain["updates"] == averaged["updates"]
+    name = "stem.conv.weight"
+    assert not torch.equal(trained[name], mean[name])
+    assert evaluate(tmp_path / "1", device=CPU).accuracy == averaged["accuracy"]
+    assert trained.keys() == mean.keys() == fresh.state_dict().keys()
+
+
+def test_training_stops_when_nothing_gets_better(tmp_path):
+    recipe = quickstart("epochs=50", "optimizer.lr=1e-12", "evaluation.patience=2", "data.validation=0.2")
+    summary = train(recipe, tmp_path / "run", CPU)
+    assert (summary["epochs"], summary["best_epoch"], summary["best_by"]) == (3, 1, "validation")
+    assert summary["best_accuracy"] == evaluate(tmp_path / "run", "best", CPU).accuracy
+
+
+def test_the_confusion_matrix_counts_each_image_once(run):
+    out, summary = run
+    rows = [line.split(",") for line in (out / "confusion.csv").read_text().splitlines()]
+    counts = torch.tensor([[int(cell) for cell in row[1:]] for row in rows[1:]])
+    assert counts.sum() == 48
+    labels = find_dataset("digits").read(DataSource(limit_samples=48)).test.labels
+    assert counts.sum(1).tolist() == [int((labels == digit).sum()) for digit in range(10)]
+    assert counts.diagonal().sum() / 48 == pytest.approx(summary["accuracy"])
+    shares = counts.diagonal() / counts.sum(1).clamp(min=1)
+    assert list(summary["accuracy_by_class"].values()) == pytest.approx(shares.tolist())
+
+
+def test_the_courant_margin_is_measured(run):
+    out, _ = run
+    margins = [json.loads(line)["courant_margin"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < margin < 1 for margin in margins)
+
+
+def test_tensorboard(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(quickstart("tensorboard=true"), tmp_path / "run", CPU)
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [each.value for each in events.Scalars("loss")] == pytest.approx([each["loss"] for each in metrics])
+
+
+def test_without_matplotlib_there_are_no_curves(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    train(quickstart("epochs=1"), tmp_path / "run", CPU)
+    assert not (tmp_path / "run" / "curves.png").exists()
+    assert (tmp_path / "run" / "summary.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_compiled_model_trains_the_same(tmp_path):
+    eager, compiled = (train(quickstart("epochs=1", f"compile={on}"), tmp_path / on, CPU) for on in ("false", "true"))
+    losses = [json.loads((tmp_path / on / "metrics.jsonl").read_text())["loss"] for on in ("false", "true")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert eager["updates"] == compiled["updates"]
+
+
+@pytest.mark.parametrize("name", ["mnist1d_smoke", "quickstart_smoke"])
+def test_smoke_recipes_run(name, tmp_path):
+    assert train(load_recipe(find_recipe(name)), tmp_path / "run", CPU)["epochs"] == 1
+
+
+def test_runs_are_listed_best_first_and_compared(tmp_path):
+    for name, overrides in (("a", ["optimizer.lr=1e-12"]), ("b", ["seed=1"])):
+        train(quickstart("epochs=1", *overrides), tmp_path / name, CPU)
+    (tmp_path / "b" / "summary.json").unlink()
+    header, *rows = list_runs([tmp_path])
+    accuracies = [float(row[header.index("accuracy")].rstrip("%")) for row in rows]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert {row[0]: row[2] for row in rows} == {str(tmp_path / "a"): "ended", str(tmp_path / "b"): "unfinished"}
+    compared = compare_runs([tmp_path / "a", tmp_path / "b"])
+    assert compared[0] == ("key", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert {row[0] for row in compared[1:]} == {"optimizer.lr", "seed"}

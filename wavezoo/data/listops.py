@@ -70,8 +70,11 @@ def generate(out: Path, seed: int, counts: dict[str, int], advanced: Callable[[i
         advanced: is told how many samples are done.
 
     Raises:
-        WavezooError: if the folder cannot be written, or if it holds something else.
+        WavezooError: if a count is not positive, or if the folder cannot be written or holds something else.
     """
+    for split, count in counts.items():
+        if count < 1:
+            raise WavezooError(f"{split} is {count}; give at least 1 sample.")
     made_by = {"task": "listops", "seed": seed, **counts}
     check_same(out, made_by)
     samples = draw_samples(seed)

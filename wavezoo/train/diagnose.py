@@ -52,7 +52,9 @@ def explain_divergence(model: nn.Module, batch: Sequence[Tensor]) -> str:
 def _recorded_inputs(model: nn.Module) -> Iterator[list[tuple[str, WaveOperator, Tensor]]]:
     inputs: list[tuple[str, WaveOperator, Tensor]] = []
     handles = [
-        module.register_forward_pre_hook(lambda module, args, name=name: inputs.append((name, module, args[0])))
+        module.register_forward_pre_hook(
+            lambda module, args, name=name: inputs.append((name, module, args[0].to(module.log_dt.dtype)))
+        )
         for name, module in model.named_modules()
         if isinstance(module, WaveOperator)
     ]
