@@ -611,7 +611,8 @@ def test_compiles_to_one_graph(name, backend):
     train_step(compiled)
 
 
-@compiled
+@pytest.mark.slow
+@both
 def test_no_recompilation_storm_over_sizes(name):
     torch._dynamo.reset()
     graphs = []

@@ -18,7 +18,7 @@ from wavezoo.plugins import registry
 SchemeSpec = str | Mapping[str, Any]
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {
+    "stepped": {
         "laplacian": "spectral",
         "integrator": "velocity_verlet",
         "speed": {"name": "pointwise", "initial": 0.7},
@@ -30,6 +30,26 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dt": 0.5,
         "dt_per_channel": False,
         "dt_spread": 1.0,
+        "initial_velocity": "zero",
+        "readout": "displacement",
+        "courant_guard": "limit",
+        "gradient": "store",
+        "causal": False,
+    },
+    # In a medium that is the same everywhere, solved exactly: any distance for one transform pair, from less than a cell
+    # to the whole grid.
+    "closed_form": {
+        "laplacian": "cosine",
+        "integrator": "exact",
+        "speed": {"name": "constant", "initial": 0.7},
+        "damping": "exponential",
+        "damping_field": {"name": "constant", "initial": 0.1},
+        "source": "none",
+        "flow": "none",
+        "steps": 4,
+        "dt": 0.5,
+        "dt_per_channel": True,
+        "dt_spread": 4.5,
         "initial_velocity": "zero",
         "readout": "displacement",
         "courant_guard": "limit",
@@ -58,17 +78,19 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-OPERATOR_CHOICES = tuple(PRESETS["default"])
+OPERATOR_CHOICES = tuple(PRESETS["stepped"])
 SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping", "source", "flow")
 
 
-def create_operator(channels: int, ndim: int, preset: str = "default", **choices: Any) -> WaveOperator:
+def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices: Any) -> WaveOperator:
     """Build a `WaveOperator` from names.
 
     Args:
         channels: number of channels C.
         ndim: number of grid axes, 1 or 2.
-        preset: a choice on every axis: ``"default"``, or ``"paper"`` for the layer as published.
+        preset: a choice on every axis: ``"stepped"``, time steps through a medium that the input shapes;
+            ``"closed_form"``, the exact solution in a medium that is the same everywhere; or ``"paper"``, the layer as
+            published.
         **choices: replace single choices of the preset: the schemes ``laplacian``, ``integrator``, ``speed``,
             ``damping_field``, ``damping``, ``source`` and ``flow``, and the options of `WaveOperator`. A scheme given
             without its preset's options takes its own defaults, a field without ``initial`` the preset's.

@@ -11,8 +11,8 @@ from wavezoo.build import OPERATOR_CHOICES, PRESETS
 from wavezoo.errors import WavezooError, nearest_first, not_allowed, require_positive
 from wavezoo.operator import WaveOperator
 
-# With the mixer's three 1x1 convolutions, this gives a model the parameters of the ConvNeXt of its stage plan.
-MLP_RATIO = 2.375
+# With the two 1x1 convolutions around the mixer, this gives a model the parameters of the ConvNeXt of its stage plan.
+MLP_RATIO = 2.875
 
 # What a wave operator calls its own and an optimiser should leave without weight decay: the physics.
 PHYSICAL = ("log_dt", "speed", "damping_field", "laplacian", "source", "flow")

@@ -61,7 +61,7 @@ class WavePDESequence(Backbone):
         dim: number of channels C.
         mlp_ratio: hidden channels of the MLPs as a multiple of C, in a block with the preset's wave operator; with
             another mixer as many as make the block as large.
-        preset: ``"default"`` or ``"paper"``: the choice on every axis, and the block around the operator.
+        preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options; see `WavePDE`.
         causal: let no output depend on later inputs; refused where the mixer cannot.
         grid_spacing: distance of two elements in units of that in training; see `set_grid_spacing`.
@@ -87,7 +87,7 @@ class WavePDESequence(Backbone):
         depth: int = 4,
         dim: int = 64,
         mlp_ratio: float = MLP_RATIO,
-        preset: str = "default",
+        preset: str = "closed_form",
         mixer: SchemeSpec = "wave",
         causal: bool = False,
         grid_spacing: float = 1.0,

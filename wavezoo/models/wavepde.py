@@ -67,7 +67,7 @@ class WavePDE(Backbone):
         patch_size: side of the square patches that become grid cells.
         mlp_ratio: hidden channels of the MLPs as a multiple of their width, in a block with the preset's wave operator;
             with another mixer as many as make the block as large.
-        preset: ``"default"`` or ``"paper"``: the choice on every axis, and the block around the operator.
+        preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options: ``"wave"``, or ``"attention"``,
             ``"depthwise"``, ``"global_filter"``, ``"pooling"``, ``"none"`` for comparison.
         grid_spacing: distance of two pixels in units of that in training; see `set_grid_spacing`.
@@ -97,7 +97,7 @@ class WavePDE(Backbone):
         strides: Sequence[int] = (1, 2, 2, 2),
         patch_size: int = 4,
         mlp_ratio: float = MLP_RATIO,
-        preset: str = "default",
+        preset: str = "closed_form",
         mixer: SchemeSpec = "wave",
         grid_spacing: float = 1.0,
         drop_rate: float = 0.0,

@@ -87,11 +87,11 @@ def reference_output(operator: WaveOperator, x: Tensor, preset: str, laplacian: 
     if "velocity_projection.weight" in weights:
         # The operator measures velocities in displacement per step.
         v = pointwise("velocity_projection") / dt
-    if preset == "default":
+    if preset == "stepped":
         limit = 0.95 * 2 / math.sqrt(-torch.linalg.eigvalsh(laplacian).min().item())
         courant = c * dt
         c = courant / torch.sqrt(1 + (courant / limit) ** 2) / dt
-    damping = {"default": "exponential", "paper": "linear"}[preset]
+    damping = {"stepped": "exponential", "paper": "linear"}[preset]
     return naive_layer(x, v, c, gamma, dt, laplacian, operator.steps, damping)[0]
 
 
