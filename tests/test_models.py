@@ -145,7 +145,15 @@ def smooth(size, waves=6):
 
 
 @pytest.mark.parametrize("factor", [2, 1.5])
-@pytest.mark.parametrize("options", [{}, {"speed": "depthwise", "laplacian": "cosine"}, {"mixer": "depthwise"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"preset": "stepped"},
+        {"preset": "stepped", "speed": "depthwise", "laplacian": "cosine"},
+        {"mixer": "depthwise"},
+    ],
+)
 def test_a_finer_grid_with_its_spacing_gives_what_the_former_gave(options, factor):
     model = create("wavepde_iso_tiny", depths=(1, 1, 1, 1), dims=(12,) * 4, num_classes=0, **options).double().eval()
 

@@ -277,7 +277,14 @@ def require_no_growth(operator, ndim, dtype, steps):
 
 # Those without a stability limit take long for 10,000 steps, and have least reason to grow.
 LONG_RUNS = [
-    pytest.param(name, ndim, steps, marks=[pytest.mark.slow] if ndim == 1 and math.isinf(registry.scheme("integrators", name).stability_limit) else [])
+    pytest.param(
+        name,
+        ndim,
+        steps,
+        marks=[pytest.mark.slow]
+        if ndim == 1 and math.isinf(registry.scheme("integrators", name).stability_limit)
+        else [],
+    )
     for name in STABLE
     for ndim, steps in ((1, 10_000), (2, 1000))
 ]

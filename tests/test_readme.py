@@ -7,6 +7,7 @@ import pytest
 import timm
 
 import wavezoo.hookspecs
+from wavezoo.data import DATASETS
 from wavezoo.describe import list_names
 from wavezoo.models.sequence import SEQUENCE_MODELS
 from wavezoo.operator import COURANT_GUARDS, INITIAL_VELOCITIES, READOUTS
@@ -48,3 +49,9 @@ def test_every_model_is_in_the_table_with_its_parameters(name):
     parameters = sum(each.numel() for each in model.parameters())
     row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
     assert row.endswith(f"| {parameters / 1e6:.{1 if parameters > 1.3e7 else 2}f} M |")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_is_in_the_table(name):
+    rows = README.partition("| data set |")[2].partition("\n\n")[0]
+    assert f"`{name}`" in rows

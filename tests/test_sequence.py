@@ -16,7 +16,8 @@ NAMES = list(SEQUENCE_MODELS)
 MIXERS = list(registry.schemes("mixers"))
 # Every Laplacian that needs no graph, by its name; one knows a single length only.
 LAPLACIANS = [name for name, scheme in registry.schemes("laplacians").items() if 1 in scheme.ndims and name != "graph"]
-EVERY_WAVE = [{"laplacian": name} for name in LAPLACIANS] + [{"speed": name} for name in registry.schemes("fields")]
+FIELDS = registry.schemes("fields")
+EVERY_WAVE = [{"laplacian": name} for name in LAPLACIANS] + [{"speed": name, "preset": "stepped"} for name in FIELDS]
 
 names = pytest.mark.parametrize("name", NAMES)
 
@@ -141,7 +142,7 @@ def test_a_causal_model_never_looks_ahead(name, mixer):
 
 
 def test_the_reason_for_refusing_to_be_causal_is_given():
-    with pytest.raises(wavezoo.WavezooError, match="SpectralLaplacian is not causal: every output position sees later"):
+    with pytest.raises(wavezoo.WavezooError, match="CosineLaplacian is not causal: every output position sees later"):
         create(causal=True)
 
 
@@ -198,7 +199,7 @@ def test_copies_and_checkpoints(name, tmp_path):
 
 
 def test_a_graph_comes_back_from_the_meta_device(tmp_path):
-    options = {"laplacian": {"name": "graph", "edges": [[i, i + 1] for i in range(11)]}}
+    options = {"preset": "stepped", "laplacian": {"name": "graph", "edges": [[i, i + 1] for i in range(11)]}}
     model = create(**options).eval()
     other = create(device="meta", **options).eval().to_empty(device="cpu")
     other.load_state_dict(model.state_dict())

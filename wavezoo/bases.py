@@ -297,9 +297,10 @@ def _inverse_cosine_transform(modes: Tensor) -> Tensor:
     size = modes.shape[-1]
     cosine, sine = _quarter_turns(size, modes)
     scaled = modes / _cosine_scale(size, modes)
-    spectrum = torch.complex(scaled * cosine, scaled * sine)
+    # Padded before they are one, since ONNX cannot pad complex numbers.
+    spectrum = torch.complex(*(torch.nn.functional.pad(scaled * part, (0, 1)) for part in (cosine, sine)))
     # The mirrored line has nothing at its Nyquist frequency.
-    return torch.fft.irfft(torch.nn.functional.pad(spectrum, (0, 1)), n=2 * size)[..., :size]
+    return torch.fft.irfft(spectrum, n=2 * size)[..., :size]
 
 
 def _cosine_scale(size: int, like: Tensor) -> Tensor:
