@@ -74,6 +74,12 @@ def test_loading_leaves_the_generators_alone():
     assert np.array_equal(np.random.get_state()[1], before[1])
 
 
+@pytest.mark.parametrize("policy", ["rand-m10-n6-inc1", "rand-m0-n6", "rand-m9-mstd0.5-inc1"])
+def test_rand_augment_at_its_weakest_and_strongest(policy):
+    pixels, _ = epoch(loader(f"augmentation.rand_augment={policy}", split=images(96)))
+    assert pixels.isfinite().all()
+
+
 def test_every_sample_once_an_epoch():
     split = images()
     numbered = Split(np.arange(24, dtype=np.uint8).repeat(8 * 8 * 3).reshape(24, 8, 8, 3), split.labels)

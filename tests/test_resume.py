@@ -231,6 +231,16 @@ def test_a_finished_run_is_left_alone(whole):
     assert {file.name: file.stat().st_mtime_ns for file in whole.iterdir()} == before
 
 
+@pytest.mark.parametrize("overrides", [["data.workers=1", "optimizer.lr=1e30", "optimizer.clip_grad=null"]])
+def test_an_error_with_workers_ends_the_process(overrides, tmp_path):
+    arguments = [part for each in overrides for part in ("--set", each)]
+    command = [sys.executable, "-m", "wavezoo", "train", "quickstart_smoke", "--epochs", "99", *arguments]
+    process = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 2
+    assert "Training stopped at step" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
 def test_no_run_to_resume(tmp_path):
     with pytest.raises(WavezooError, match="no run folder"):
         resume(tmp_path, device=CPU)
@@ -258,16 +268,23 @@ def test_training_in_a_thread_handles_no_signals(tmp_path):
     assert (tmp_path / "run" / "summary.json").is_file()
 
 
-def test_ctrl_c_on_the_command_line(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), pytest.param(signal.SIGTERM, 143, "SIGTERM", marks=pytest.mark.slow)],
+)
+def test_a_signal_to_all_processes_of_a_command(number, code, name, tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "wavezoo", "train", "quickstart_smoke", "--epochs", "10000", "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command += ["--set", "data.workers=1"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     for line in process.stdout:
         if line.startswith("epoch 1/"):
             break
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "stopped by Ctrl-C after" in errors
+    assert process.returncode == code
+    assert f"stopped by {name} after" in errors
     assert f"wavezoo train --resume {out}" in errors
-    assert "Traceback" not in errors
+    # Torch's loader complains while it is taken down, of workers that had the signal too.
+    assert errors.startswith("wavezoo: stopped")

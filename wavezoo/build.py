@@ -36,8 +36,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "gradient": "store",
         "causal": False,
     },
-    # In a medium that is the same everywhere, solved exactly: any distance for one transform pair, from less than a cell
-    # to the whole grid.
+    # In a medium that is the same everywhere, solved exactly: any distance for one transform pair, from less than a
+    # cell to the whole grid.
     "closed_form": {
         "laplacian": "cosine",
         "integrator": "exact",

@@ -51,7 +51,9 @@ class Interruption:
             signal.signal(number, handler)
 
 
-def leave_signals_to_the_main_process(worker: int) -> None:
-    """Make a loader's worker ignore the signals that a terminal or a scheduler sends to all processes at once."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+def leave_ctrl_c_to_the_main_process(worker: int) -> None:
+    """Make a loader's worker ignore what a terminal sends to all processes at once.
+
+    Not SIGTERM, by which the main process ends its workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

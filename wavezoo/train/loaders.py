@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.random_erasing import RandomErasing
 from torch import Tensor
@@ -25,7 +25,7 @@ from torchvision.transforms import functional as TF
 from wavezoo.data import Facts, ImageFacts, SequenceFacts, Split, TokenRuns
 from wavezoo.errors import WavezooError
 from wavezoo.recipe import AugmentationSection, Recipe
-from wavezoo.train.interruption import leave_signals_to_the_main_process
+from wavezoo.train.interruption import leave_ctrl_c_to_the_main_process
 
 # The index of a sample and the seed of what is drawn at random for it.
 Key = tuple[int, int]
@@ -237,7 +237,7 @@ def build_loader(
         collate_fn=_as_it_is,
         num_workers=workers,
         persistent_workers=workers > 0,
-        worker_init_fn=leave_signals_to_the_main_process,
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
         pin_memory=torch.cuda.is_available(),
         # One of its own, so that the loader draws nothing from the generator that training uses.
         generator=torch.Generator().manual_seed(recipe.seed),
@@ -275,7 +275,15 @@ def _by_sample(settings: AugmentationSection | None, facts: ImageFacts) -> tuple
             f"augmentation.rand_augment is {settings.rand_augment!r}, which timm does not understand. Give a policy "
             "such as rand-m9-mstd0.5."
         ) from error
+    for operation in policy.ops:
+        if operation.name.startswith("Posterize"):
+            operation.aug_fn = _posterized
     return policy, erase
+
+
+def _posterized(image: Image.Image, bits: int, **options: Any) -> Image.Image:
+    # Recent versions of Pillow refuse the zero bits that timm's asks for at its strongest.
+    return ImageOps.posterize(image, min(max(bits, 1), 8))
 
 
 def _cropped_and_flipped(images: Tensor, settings: AugmentationSection, seeds: Sequence[int]) -> Tensor:

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import copy
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,14 +85,20 @@ class Trainer:
         with ProgressBar(*columns, console=self.console, transient=True) as bar, Interruption() as interruption:
             done = progress.epoch * batches + progress.batch
             task = bar.add_task("train", total=recipe.epochs * batches, completed=done, epoch=0, loss="-", speed="-")
-            while progress.epoch < recipe.epochs and not self._out_of_patience():
-                bar.update(task, epoch=progress.epoch + 1)
-                speed = self._train_epoch(interruption, lambda **shown: bar.update(task, advance=1, **shown))
-                loss = self._mean_over_processes(progress.loss_sum) / batches
-                progress.epoch, progress.batch, progress.loss_sum = progress.epoch + 1, 0, 0.0
-                if progress.epoch % recipe.evaluation.every_epochs == 0 or progress.epoch == recipe.epochs:
-                    self._evaluate(loss, speed)
-                self._save()
+            try:
+                while progress.epoch < recipe.epochs and not self._out_of_patience():
+                    bar.update(task, epoch=progress.epoch + 1)
+                    speed = self._train_epoch(interruption, lambda **shown: bar.update(task, advance=1, **shown))
+                    loss = self._mean_over_processes(progress.loss_sum) / batches
+                    progress.epoch, progress.batch, progress.loss_sum = progress.epoch + 1, 0, 0.0
+                    if progress.epoch % recipe.evaluation.every_epochs == 0 or progress.epoch == recipe.epochs:
+                        self._evaluate(loss, speed)
+                    self._save()
+            except (RuntimeError, WavezooError) as error:
+                # A scheduler's SIGTERM ends the loader's workers too, of which torch complains anywhere.
+                if interruption.signal is None or "DataLoader worker" not in str(error):
+                    raise
+                raise self._interrupted(interruption.signal, "The last checkpoint is kept") from None
         return self._finish()
 
     def _train_epoch(self, interruption: Interruption, show: Callable[..., None]) -> float:
@@ -284,14 +291,16 @@ class Trainer:
 
     def _stop(self, signal_number: int | None) -> None:
         self._save()
-        progress = self.trained.progress
         # In a group of processes, another one may have had the signal.
-        number = signal_number or 15
-        raise InterruptedTraining(
-            f"stopped by {'Ctrl-C' if number == 2 else 'SIGTERM'} after {progress.updates} updates, in epoch "
-            f"{progress.epoch + 1} of {self.recipe.epochs}. Everything is saved; go on with: wavezoo train --resume "
-            f"{self.folder.path}",
-            128 + number,
+        raise self._interrupted(signal_number or signal.SIGTERM, "Everything is saved")
+
+    def _interrupted(self, signal_number: int, kept: str) -> InterruptedTraining:
+        progress = self.trained.progress
+        name = "Ctrl-C" if signal_number == signal.SIGINT else "SIGTERM"
+        return InterruptedTraining(
+            f"stopped by {name} after {progress.updates} updates, in epoch {progress.epoch + 1} of "
+            f"{self.recipe.epochs}. {kept}; go on with: wavezoo train --resume {self.folder.path}",
+            128 + signal_number,
         )
 
     def _diverged(self, inputs: Sequence[Tensor], what: str) -> None:
