@@ -166,7 +166,7 @@ def test_no_pickle_is_opened(tmp_path):
 
 def test_lra_image_is_cifar_in_grey_with_the_last_tenth_for_validation(tmp_path):
     written = write_hub_copy(tmp_path, "cifar10", count=20)
-    data = read("lra_image", tmp_path)
+    data = read("lra_image", tmp_path, options={"tokens": True})
     grey = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in written["train"][0]])
     assert np.abs(data.train.inputs[..., 0].astype(int) - grey[:18]).max() <= 1
     assert np.abs(data.validation.inputs[..., 0].astype(int) - grey[18:]).max() <= 1

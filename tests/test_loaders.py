@@ -7,6 +7,7 @@ from PIL import Image
 
 from wavezoo.data import ImageFacts, SequenceFacts, Split, TokenRuns, find_dataset
 from wavezoo.recipe import find_recipe, load_recipe
+from wavezoo.train import load_run, train
 from wavezoo.train.loaders import EpochSampler, build_loader
 from wavezoo.train.prepare import build_model
 
@@ -164,3 +165,21 @@ def test_padding_changes_no_samples_logits(mixer):
         otherwise = model(tokens.where(mask, 3), mask)
     assert torch.allclose(together, alone, atol=1e-5)
     assert torch.equal(together, otherwise)
+
+
+def test_byte_tokens_train(tmp_path):
+    overrides = ["data.name=lra_pathfinder", f"data.path={tmp_path}", "data.tokens=true"]
+    rng = np.random.default_rng(0)
+    (tmp_path / "imgs" / "0").mkdir(parents=True)
+    (tmp_path / "metadata").mkdir()
+    lines = []
+    for index in range(20):
+        pixels = rng.integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "imgs" / "0" / f"sample_{index}.png")
+        lines.append(f"imgs/0 sample_{index}.png {index} {index % 2}\n")
+    (tmp_path / "metadata" / "0.npy").write_text("".join(lines))
+    recipe = load_recipe(find_recipe("lra_pathfinder_smoke"), [*overrides, "batch_size=4"])
+    summary = train(recipe, tmp_path / "run", "cpu")
+    model = load_run(tmp_path / "run").model
+    assert model.vocab_size == 256
+    assert summary["best_by"] == "validation"

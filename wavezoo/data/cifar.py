@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100, from the hub or from the files of the original release; CIFAR-10 in grey as a sequence."""
 
 import tarfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -82,7 +83,7 @@ def _content(found: dict[str, Path], file: str, source: DataSource) -> bytes:
 
 
 def _load_grey(source: DataSource) -> Splits:
-    colour = DATASETS["cifar10"].read(source)
+    colour = DATASETS["cifar10"].read(replace(source, options={}))
 
     def grey(split: Split, rows: slice) -> Split:
         images = cast(np.ndarray, split.inputs)
