@@ -72,7 +72,7 @@ def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed_at(moment, out, monkeypatch):
+def killed_at(moment, out, monkeypatch, *overrides):
     """Train in a process of its own that kills itself at a moment: a function, its call, before or after."""
     target, name, call, before = moment
     child = os.fork()
@@ -90,7 +90,7 @@ def killed_at(moment, out, monkeypatch):
             return answer
 
         monkeypatch.setattr(target, name, patched)
-        train(recipe(), out, CPU)
+        train(recipe(*overrides), out, CPU)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
@@ -113,6 +113,18 @@ def test_a_killed_run_ends_as_if_it_had_not_been(moment, whole, tmp_path, monkey
     resume(out, device=CPU)
     assert_same(out, whole)
     assert not list(out.glob(".*"))
+
+
+def test_what_a_killed_run_logged_is_not_there_twice(tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "run"
+    killed_at((Trainer, "_save", 2, True), out, monkeypatch, "tensorboard=true")
+    resume(out, device=CPU)
+    losses = EventAccumulator(str(out / "tensorboard")).Reload().Scalars("loss")
+    metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [each.step for each in losses] == [1, 2, 3]
+    assert [each.value for each in losses] == pytest.approx([each["loss"] for each in metrics])
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

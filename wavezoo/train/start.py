@@ -114,7 +114,7 @@ def _train(
     sampler = loaders["train"].sampler
     assert isinstance(sampler, EpochSampler)
     mixup = build_mixup(recipe.augmentation, len(facts.classes))
-    log = _tensorboard(recipe, folder, state)
+    log = _tensorboard(recipe, folder)
     ema = None if recipe.ema is None else ModelEmaV3(model.to(accelerator.device), decay=recipe.ema)
     if recipe.compile:
         model.compile(dynamic=False)
@@ -156,9 +156,7 @@ def _require_same(begun: Recipe, now: Recipe, run: Path) -> None:
         )
 
 
-def _tensorboard(
-    recipe: Recipe, folder: RunFolder, state: dict[str, Any] | None
-) -> Callable[[int, Mapping[str, float]], None]:
+def _tensorboard(recipe: Recipe, folder: RunFolder) -> Callable[[int, Mapping[str, float]], None]:
     """Return what writes measurements for TensorBoard, or what does nothing if the recipe does not ask for it."""
     if not recipe.tensorboard:
         return lambda epoch, measured: None
@@ -169,8 +167,8 @@ def _tensorboard(
 
     def log(epoch: int, measured: Mapping[str, float]) -> None:
         # Opened for each, since a file that is open when a process is killed may lose what it holds.
-        purge = None if state is None else state["progress"]["epoch"] + 1
-        with SummaryWriter(folder.path / "tensorboard", purge_step=purge) as writer:
+        # What a killed run had logged of this epoch and later ones is void.
+        with SummaryWriter(folder.path / "tensorboard", purge_step=epoch) as writer:
             for name, value in measured.items():
                 writer.add_scalar(name, value, epoch)
 
