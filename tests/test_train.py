@@ -204,7 +204,7 @@ def test_a_recipe_only_requires_plugins(tmp_path):
 
 @pytest.mark.slow
 def test_quickstart_reaches_what_the_readme_says(tmp_path):
-    assert train(load_recipe(find_recipe("quickstart")), tmp_path / "run", CPU)["accuracy"] >= 0.96
+    assert train(load_recipe(find_recipe("quickstart")), tmp_path / "run", CPU)["accuracy"] >= 0.95
 
 
 def test_a_recipe_names_the_mixer():
