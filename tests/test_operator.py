@@ -513,7 +513,7 @@ def test_the_margin_tells_how_far_the_bound_is():
     assert (exact.margin == 1).all()
 
 
-@pytest.mark.parametrize("sizes", [(95, 98), (8, 10)])
+@pytest.mark.parametrize("sizes", [(95, 98), pytest.param((8, 10), marks=pytest.mark.slow)])
 def test_the_method_depends_on_the_size_alone_under_dynamic_shapes(sizes):
     torch._dynamo.reset()
     operator = wavezoo.create_operator(2, 2)

@@ -40,7 +40,7 @@ every_name = pytest.mark.parametrize("name", [*OURS, *CONTROLS])
 both = pytest.mark.parametrize("name", [*UNLIKE, *CONTROLS])
 every_one_of_ours = pytest.mark.parametrize("name", OURS)
 ours = pytest.mark.parametrize("name", UNLIKE)
-# Compiling takes half a minute a model: one in every run, the others among the slow tests.
+# Compiling and exporting take many seconds a model: one in every run, the others among the slow tests.
 compiled = pytest.mark.parametrize(
     "name", [UNLIKE[0], *(pytest.param(name, marks=pytest.mark.slow) for name in [*UNLIKE[1:], *CONTROLS])]
 )
@@ -630,7 +630,7 @@ def test_no_recompilation_storm_over_sizes(name):
     assert len(graphs) <= 3
 
 
-@both
+@compiled
 def test_exports(name):
     model, x = create(name).eval(), images()
     exported = torch.export.export(model, (x,)).module()
