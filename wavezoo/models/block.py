@@ -94,7 +94,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # The norm leaves channels last in memory, where the mixer's passes along the grid are slow.
-        # The norm leaves channels last in memory, where the mixer's passes along the grid are slow.
         x = x + self.drop_path1(self.mixer(self.norm1(x).contiguous()))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
 
