@@ -222,19 +222,16 @@ class _Snake:
         """
         canvas, task = self.canvas, self.canvas.task
         pivot = _moved(self.pivot, self.angle, task.segment + 2 * canvas.margin)
-        offsets, angles, nearby = _circle(task.segment + canvas.margin, canvas.margin)
-        points = offsets + pivot
-        within = ((points >= 0) & (points < task.size)).all(1)
-        points, angles, nearby = points[within], angles[within], nearby[within] + pivot
-        turns = np.abs((angles - self.angle + 180) % 360 - 180)
-        straight = np.cos(np.minimum(task.continuity * np.radians(turns), pi / 2)) ** 2
-        crowding = canvas.rimmed[nearby[..., 0], nearby[..., 1]].max(1, initial=0)
-        sums = np.cumsum((1 - crowding) * straight)
+        radius = task.segment + canvas.margin
+        points, chosen, nearby = _candidates(task.size, radius, canvas.margin, pivot)
+        straight = _straightness(task.continuity, radius, self.angle)[chosen]
+        crowding = canvas.rimmed.take(nearby).max(1, initial=0)
+        sums = ((1 - crowding) * straight).cumsum()
         if not len(sums) or sums[-1] < 1e-4:
             raise _Dead
         for _ in range(3):
-            choice = int(np.searchsorted(sums, canvas.rng.random() * sums[-1], side="right"))
-            point, angle = (int(points[choice, 0]), int(points[choice, 1])), float(angles[choice])
+            choice = int(sums.searchsorted(canvas.rng.random() * sums[-1], side="right"))
+            point, angle = points[choice], float(_circle(radius)[1][chosen[choice]])
             dash = point, angle + 180
             if not canvas.crossed(dash):
                 canvas.take(self.dashes[-1])
@@ -262,15 +259,32 @@ def _disc(radius: int) -> np.ndarray:
 
 
 @lru_cache
-def _circle(radius: int, margin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pixels of a circle about the origin, ``(P, 2)``, taken a pixel apart along it; the angles at which
-    they are seen, in degrees, ``(P,)``; and those within ``margin`` of each, ``(P, Q, 2)``, from a corner of the rim.
+def _circle(radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels of a circle about the origin, ``(P, 2)``, taken a pixel apart along it; and the angles at which
+    they are seen, in degrees, ``(P,)``.
     """
     around = np.arange(0, 2 * pi, 1 / radius)
     points = np.unique(np.floor(radius * np.stack([np.sin(around), np.cos(around)], 1)).astype(int), axis=0)
     points = points[(points != 0).any(1)]
-    angles = np.degrees(np.arctan2(points[:, 0], points[:, 1]))
-    return points, angles, points[:, None] + np.argwhere(_disc(margin))
+    return points, np.degrees(np.arctan2(points[:, 0], points[:, 1]))
+
+
+@lru_cache(maxsize=8192)
+def _candidates(size: int, radius: int, margin: int, pivot: Point) -> tuple[list[Point], np.ndarray, np.ndarray]:
+    """Return the pixels of the circle about a pivot that lie inside the image, their numbers on the circle, and the
+    places within ``margin`` of each, ``(P, Q)``, in a flattened image with a rim.
+    """
+    points = _circle(radius)[0] + pivot
+    chosen = np.flatnonzero(((points >= 0) & (points < size)).all(1))
+    nearby = points[chosen, None] + np.argwhere(_disc(margin))
+    return [(int(y), int(x)) for y, x in points[chosen]], chosen, nearby @ [size + 2 * margin, 1]
+
+
+@lru_cache(maxsize=4096)
+def _straightness(continuity: float, radius: int, angle: float) -> np.ndarray:
+    """Return how straight a snake that comes at ``angle`` goes on, to each pixel of the circle, 0 to 1."""
+    turns = np.abs((_circle(radius)[1] - angle + 180) % 360 - 180)
+    return np.cos(np.minimum(continuity * np.radians(turns), pi / 2)) ** 2
 
 
 @lru_cache(maxsize=4096)
