@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from wavezoo.data import DataSource, find_dataset
 from wavezoo.errors import PluginError, WavezooError
 from wavezoo.recipe import find_recipe, load_recipe
-from wavezoo.train import compare_runs, evaluate, list_runs, train
+from wavezoo.train import average_runs, compare_runs, evaluate, list_runs, train
 from wavezoo.train.prepare import build_model, build_optimizer
 
 TINY = [
@@ -318,3 +318,37 @@ def test_runs_are_listed_best_first_and_compared(tmp_path):
     compared = compare_runs([tmp_path / "a", tmp_path / "b"])
     assert compared[0] == ("key", str(tmp_path / "a"), str(tmp_path / "b"))
     assert {row[0] for row in compared[1:]} == {"optimizer.lr", "seed"}
+
+
+def test_runs_that_differ_in_their_seed_are_averaged(tmp_path):
+    for name, overrides in {"a": ["seed=1"], "b": ["seed=0"], "c": ["optimizer.lr=1e-12"], "d": ["seed=2"]}.items():
+        train(quickstart("epochs=1", *overrides), tmp_path / name, CPU)
+    (tmp_path / "d" / "summary.json").unlink()
+    header, *rows = average_runs([tmp_path])
+    found = {row[header.index("seeds")]: dict(zip(header, row, strict=True)) for row in rows}
+    one, two = (json.loads((tmp_path / name / "summary.json").read_text())["accuracy"] for name in "ab")
+    both = found["0, 1"]
+    assert (both["mean"], both["lowest"]) == (f"{(one + two) / 2:.2%}", f"{min(one, two):.2%}")
+    assert both["deviation"] == f"{abs(one - two) / 2**0.5:.2%}"
+    assert "optimizer.lr=1e-12" in found["0"]["settings"]
+    assert "optimizer.lr=0.003" in both["settings"]
+    means = [float(row[header.index("mean")].rstrip("%")) for row in rows]
+    assert means == sorted(means, reverse=True)
+    for name in "abc":
+        (tmp_path / name / "summary.json").unlink()
+    with pytest.raises(WavezooError, match="has ended"):
+        average_runs([tmp_path])
+
+
+def test_muon_leaves_physical_parameters_to_adamw():
+    recipe = quickstart("optimizer.name=muon", "model.options.preset=stepped")
+    model = build_model(recipe, find_dataset("digits").facts)
+    physical = {name: value for name, value in model.named_parameters() if name in model.no_weight_decay()}
+    assert any(value.ndim > 1 for value in physical.values())
+    optimizer, before = build_optimizer(recipe, model), {name: value.clone() for name, value in physical.items()}
+    (1e4 * model(torch.randn(4, 1, 8, 8)).logsumexp(1).sum()).backward()
+    optimizer.step()
+    # The first step of Adam is of one length, whatever the gradient.
+    for name, value in physical.items():
+        moved = (value - before[name]).abs()[value.grad.abs() > 1e-6]
+        assert torch.allclose(moved, moved.max(), rtol=0.05), name

@@ -27,7 +27,7 @@ from wavezoo.export import export_model
 from wavezoo.plugins import AXES, registry
 from wavezoo.recipe import Recipe, find_recipe, load_recipe
 from wavezoo.testing import checks
-from wavezoo.train import InterruptedTraining, compare_runs, list_runs
+from wavezoo.train import InterruptedTraining, average_runs, compare_runs, list_runs
 from wavezoo.train import evaluate as evaluate_run
 from wavezoo.train import resume as resume_run
 from wavezoo.train import train as train_recipe
@@ -123,8 +123,13 @@ def runs(
         list[Path] | None, typer.Argument(help="Run folders, or folders of them; runs by default.")
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also show where their recipes differ.")] = False,
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Instead, mean and spread over the seeds of each recipe.")
+    ] = False,
 ) -> None:
     """List runs, the most accurate first."""
+    if seeds:
+        return _print_columns(average_runs(folders or [Path("runs")]))
     rows = list_runs(folders or [Path("runs")])
     _print_columns(rows)
     if compare:

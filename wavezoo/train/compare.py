@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from wavezoo.errors import WavezooError
 from wavezoo.train.run_folder import RunFolder
 
 HEADER = ("run", "recipe", "state", "epoch", "accuracy", "best", "parameters", "minutes", "seed")
+AVERAGE_HEADER = ("recipe", "seeds", "mean", "deviation", "lowest", "highest", "parameters", "minutes", "settings")
 
 
 def list_runs(folders: Sequence[Path]) -> list[tuple[str, ...]]:
@@ -31,6 +33,28 @@ def compare_runs(runs: Sequence[Path]) -> list[tuple[str, ...]]:
     keys = {key: None for recipe in recipes for key in recipe}
     rows = [(key, *(str(recipe.get(key, "-")) for recipe in recipes)) for key in keys]
     return [("key", *(str(run) for run in runs)), *(row for row in rows if len(set(row[1:])) > 1)]
+
+
+def average_runs(folders: Sequence[Path]) -> list[tuple[str, ...]]:
+    """Return a row for each recipe among the ended runs in or below ``folders``, over its seeds, under a header.
+
+    Mean, sample standard deviation and extremes are those of the accuracy; the settings those in which the recipes of
+    one name differ. The highest mean comes first.
+
+    Raises:
+        WavezooError: if a folder does not exist or holds no run, or if no run has ended.
+    """
+    groups: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+    for run in (run for folder in folders for run in _find(folder)):
+        folder = RunFolder(run)
+        if summary := folder.read_summary():
+            recipe = flat(folder.read_recipe().model_dump(mode="json"))
+            groups.setdefault(str({**recipe, "seed": None}), []).append((recipe, summary))
+    if not groups:
+        raise WavezooError("None of these runs has ended. Finish one: wavezoo train --resume RUN.")
+    recipes = [members[0][0] for members in groups.values()]
+    rows = sorted((_average_row(members, recipes) for members in groups.values()), key=lambda row: -row[0])
+    return [AVERAGE_HEADER, *(row for _, row in rows)]
 
 
 def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -68,4 +92,24 @@ def _row(run: Path) -> tuple[float, tuple[str, ...]]:
         f"{summary['parameters']:,}" if summary else "-",
         "-" if seconds is None else f"{seconds / 60:.1f}",
         str(recipe.seed),
+    )
+
+
+def _average_row(
+    members: list[tuple[dict[str, Any], dict[str, Any]]], recipes: list[dict[str, Any]]
+) -> tuple[float, tuple[str, ...]]:
+    recipe, summary = members[0]
+    namesakes = [other for other in recipes if other["name"] == recipe["name"]]
+    settings = [key for key in recipe if key != "seed" and any(other.get(key) != recipe[key] for other in namesakes)]
+    accuracies = [summary["accuracy"] for _, summary in members]
+    return mean(accuracies), (
+        recipe["name"],
+        ", ".join(str(seed) for seed in sorted(recipe["seed"] for recipe, _ in members)),
+        f"{mean(accuracies):.2%}",
+        f"{stdev(accuracies):.2%}" if len(accuracies) > 1 else "-",
+        f"{min(accuracies):.2%}",
+        f"{max(accuracies):.2%}",
+        f"{summary['parameters']:,}",
+        f"{mean(summary['seconds'] for _, summary in members) / 60:.1f}",
+        " ".join(f"{key}={recipe[key]}" for key in settings),
     )

@@ -154,6 +154,8 @@ def build_optimizer(recipe: Recipe, model: Model) -> torch.optim.Optimizer:
             "weight_decay": 0.0,
             "lr": settings.physics_lr or settings.lr,
             "physical": True,
+            # Muon is for linear maps: it takes the steps of AdamW here.
+            "use_fallback": True,
         },
     ]
     return create_optimizer_v2([group for group in groups if group["params"]], opt=settings.name, lr=settings.lr)
