@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from wavezoo.data import DataSource, find_dataset, listops, pathfinder
-from wavezoo.data.pathfinder import TASKS, draw_image
+from wavezoo.data.pathfinder_images import TASKS, draw_image
 from wavezoo.errors import WavezooError
 
 
