@@ -173,12 +173,17 @@ class _Canvas:
 
     def free(self, angle: int, band: int) -> np.ndarray:
         """Return where a dash towards ``angle`` fits, ``(size, size)``, bool."""
-        footprint = _footprint(self.task, self.margin, angle)
-        if footprint is None:
+        offsets = _footprint(self.task, self.margin, angle)
+        if offsets is None:
             raise _Dead
-        mask = self.mask.copy()
-        _set_band(mask, band)
-        return ndimage.maximum_filter(mask, footprint=footprint, mode="constant", cval=-np.inf) <= FREE_BELOW
+        size, reach = self.task.size, self.task.segment + self.margin
+        taken = np.zeros((size + 2 * reach,) * 2, bool)
+        taken[reach:-reach, reach:-reach] = self.mask > FREE_BELOW
+        _set_band(taken[reach:-reach, reach:-reach], band)
+        free = np.ones((size, size), bool)
+        for y, x in offsets:
+            free &= ~taken[y : y + size, x : x + size]
+        return free
 
 
 class _Snake:
@@ -216,7 +221,8 @@ class _Snake:
             raise _Dead
         for _ in range(3):
             choice = int(sums.searchsorted(canvas.rng.random() * sums[-1], side="right"))
-            point, angle = points[choice], float(_circle(radius)[1][chosen[choice]])
+            point: Point = tuple(points[choice].tolist())
+            angle = float(_circle(radius)[1][chosen[choice]])
             dash = point, angle + 180
             if not canvas.crossed(dash):
                 canvas.take(self.dashes[-1])
@@ -255,14 +261,14 @@ def _circle(radius: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=8192)
-def _candidates(size: int, radius: int, margin: int, pivot: Point) -> tuple[list[Point], np.ndarray, np.ndarray]:
+def _candidates(size: int, radius: int, margin: int, pivot: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pixels of the circle about a pivot that lie inside the image, their numbers on the circle, and the
     places within ``margin`` of each, ``(P, Q)``, in a flattened image with a rim.
     """
     points = _circle(radius)[0] + pivot
     chosen = np.flatnonzero(((points >= 0) & (points < size)).all(1))
     nearby = points[chosen, None] + np.argwhere(_disc(margin))
-    return [(int(y), int(x)) for y, x in points[chosen]], chosen, nearby @ [size + 2 * margin, 1]
+    return points[chosen], chosen, nearby @ [size + 2 * margin, 1]
 
 
 @lru_cache(maxsize=4096)
@@ -300,19 +306,21 @@ def _reduced(image: Image.Image, side: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1024)
-def _footprint(task: Task, margin: int, angle: int) -> np.ndarray | None:
-    """Return the cells that a dash towards ``angle`` covers, None where some pixel's lie wholly outside the image."""
+def _footprint(task: Task, margin: int, angle: int) -> list[Point] | None:
+    """Return the cells that a dash towards ``angle`` covers, from a corner of the square of half side ``segment +
+    margin`` around it, None where some pixel's lie wholly outside the image.
+    """
     reach = task.segment + margin
     window = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     _paste(window, (reach + 1, reach + 1), _stamp(task.segment, task.width, margin, angle)[1])
-    footprint = window >= 1
-    empty = np.zeros((task.size, task.size), np.float32)
-    if (
-        not footprint.any()
-        or np.isinf(ndimage.maximum_filter(empty, footprint=footprint, mode="constant", cval=-np.inf)).any()
-    ):
+    cells = np.argwhere(window >= 1)
+    corners = np.array([[y, x] for y in (0, task.size - 1) for x in (0, task.size - 1)])
+    # A cell that is inside for the nearest corner is inside for the pixel.
+    covered = corners[:, None] + cells - reach
+    inside = ((covered >= 0) & (covered < task.size)).all(2)
+    if not all(corner.any() for corner in inside):
         return None
-    return footprint
+    return [(int(y), int(x)) for y, x in cells]
 
 
 def _paste(onto: np.ndarray, point: Point, stamp: np.ndarray) -> None:
