@@ -317,8 +317,8 @@ def _footprint(task: Task, margin: int, angle: int) -> list[Point] | None:
     corners = np.array([[y, x] for y in (0, task.size - 1) for x in (0, task.size - 1)])
     # A cell that is inside for the nearest corner is inside for the pixel.
     covered = corners[:, None] + cells - reach
-    inside = ((covered >= 0) & (covered < task.size)).all(2)
-    if not all(corner.any() for corner in inside):
+    inside = np.all((covered >= 0) & (covered < task.size), axis=2)
+    if not np.any(inside, axis=1).all():
         return None
     return [(int(y), int(x)) for y, x in cells]
 
