@@ -8,6 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import wavezoo
+from wavezoo.bases import method_on
 from wavezoo.build import PRESETS
 from wavezoo.contracts import Laplacian
 from wavezoo.plugins import registry
@@ -367,14 +368,25 @@ def test_simulate_records_what_forward_returns():
     torch.testing.assert_close(run.displacement[0], x)
 
 
-def test_the_two_evaluations_of_the_spectral_laplacian_agree():
-    for grid in GRIDS:
-        u = random(2, 3, *grid)
-        by_fft, by_matmul = (
-            wavezoo.create_operator(3, len(grid), laplacian={"name": "spectral", "method": method}).laplacian(u)
-            for method in ("fft", "matmul")
-        )
-        torch.testing.assert_close(by_fft, by_matmul)
+@pytest.mark.parametrize("name", ["spectral", "cosine", "sine"])
+@pytest.mark.parametrize("preset", ["stepped", "closed_form"])
+def test_all_methods_of_a_laplacian_agree(preset, name):
+    methods = set()
+    for grid in [*GRIDS, (8, 8), (11, 11), (5, 24), (12, 11)]:
+        methods.add(method_on(grid, "auto"))
+        x, outputs, gradients = random(2, 3, *grid).requires_grad_(), [], []
+        for method in ("fft", "matmul", "auto"):
+            operator = wavezoo.create_operator(3, len(grid), preset=preset, laplacian={"name": name, "method": method})
+            torch.manual_seed(0)
+            for parameter in operator.parameters():
+                torch.nn.init.normal_(parameter, std=0.3)
+            operator.double()
+            outputs += [operator.laplacian(x), operator(x)]
+            gradients.append(torch.autograd.grad(outputs[-1].square().sum(), x)[0])
+        for results in (outputs[::2], outputs[1::2], gradients):
+            torch.testing.assert_close(results[1], results[0])
+            torch.testing.assert_close(results[2], results[0])
+    assert methods == {"matmul", "plane"}
 
 
 @pytest.mark.parametrize(("small", "large"), [((8,), (512,)), ((8, 8), (8, 200))])

@@ -124,8 +124,8 @@ def _spectrum(laplacian: Laplacian, grid: Grid) -> tuple[Tensor, Tensor]:
     eigenvalues = eigenvalues[0] if eigenvalues.ndim > len(grid) else eigenvalues
     if not math.isfinite(laplacian.order):
         return eigenvalues.flatten(), -eigenvalues.clamp(max=0).flatten()
-    by_product = eigenvalues.shape[-1] == grid[-1]
-    squared = BASES[laplacian.boundary].squared_wave_numbers(u, by_product)
+    method = "matmul" if eigenvalues.shape[-1] == grid[-1] else "fft"
+    squared = BASES[laplacian.boundary].squared_wave_numbers(u, method)
     return eigenvalues.flatten(), squared.flatten()
 
 

@@ -21,9 +21,11 @@ from wavezoo.errors import WavezooError, not_allowed
 METHODS = ("auto", "fft", "matmul")
 PRODUCTS = ("full", "bfloat16")
 
-# Measured on CPU, forward and backward: up to this many cells per axis, by number of axes, a dense product beats the
-# pair of transforms. Not measured on CUDA, where products are cheaper still in proportion.
+# Measured on CPU, forward and backward: up to this many cells per axis, by number of axes, dense products beat the
+# pair of transforms; and up to this many cells of a plane, one product for all of them beats one along each axis. Not
+# measured on CUDA, where products are cheaper still in proportion.
 LARGEST_MATMUL_AXIS = {1: 128, 2: 96}
+LARGEST_MATMUL_PLANE = 121
 
 
 def check_method(method: str, product: str = "full") -> None:
@@ -38,11 +40,17 @@ def check_method(method: str, product: str = "full") -> None:
         )
 
 
-def uses_matmul(method: str, grid: Grid) -> bool:
-    """Return whether ``method`` means matrix products on ``grid``: a question of the size alone."""
-    if method == "auto":
-        return max(grid) <= LARGEST_MATMUL_AXIS[len(grid)]
-    return method == "matmul"
+def method_on(grid: Grid, method: str) -> str:
+    """Return what ``method`` means on ``grid``, which for ``"auto"`` is a question of the size alone.
+
+    Returns:
+        ``"fft"``, ``"matmul"`` for a product along each axis, or ``"plane"`` for one over all cells of a plane.
+    """
+    if method != "auto":
+        return method
+    if len(grid) == 2 and grid[0] * grid[1] <= LARGEST_MATMUL_PLANE:
+        return "plane"
+    return "matmul" if max(grid) <= LARGEST_MATMUL_AXIS[len(grid)] else "fft"
 
 
 class Basis(ABC):
@@ -68,32 +76,27 @@ class Basis(ABC):
     def inverse(self, modes: Tensor, grid: Grid) -> Tensor:
         """Transform back by FFT."""
 
-    def wave_numbers(self, u: Tensor, matmul: bool) -> list[Tensor]:
+    def wave_numbers(self, u: Tensor, method: str) -> list[Tensor]:
         """Return the wave numbers along each axis of ``u``, in the order of the modes, broadcastable to ``(*K)``."""
         grid = u.shape[2:]
         numbers = [self.axis_wave_numbers(size, u) for size in grid]
-        if not matmul:
+        if method == "fft":
             numbers[-1] = self._transformed(numbers[-1])
         return [each.view(-1, *[1] * (len(grid) - 1 - axis)) for axis, each in enumerate(numbers)]
 
-    def modes(self, u: Tensor, eigenvalues: Tensor, matmul: bool) -> Modes:
+    def modes(self, u: Tensor, eigenvalues: Tensor, method: str) -> Modes:
         """Return the transforms for fields like ``u``, with the given eigenvalues."""
-        if not matmul:
-            grid = u.shape[2:]
+        grid = u.shape[2:]
+        if method == "fft":
             return Modes(self.transform, lambda modes: self.inverse(modes, grid), eigenvalues)
-        vectors = [self.vectors(size, u) for size in u.shape[2:]]
+        matrices = self._matrices(u, method)
+        transposed = [each.mT for each in matrices]
+        return Modes(lambda u: _product(u, matrices), lambda modes: _product(modes, transposed), eigenvalues)
 
-        def along_axes(u: Tensor, matrices: list[Tensor]) -> Tensor:
-            along_last = u @ matrices[-1]
-            return along_last if len(matrices) == 1 else matrices[0].mT @ along_last
-
-        transposed = [each.mT for each in vectors]
-        return Modes(lambda u: along_axes(u, vectors), lambda modes: along_axes(modes, transposed), eigenvalues)
-
-    def multiplication(self, u: Tensor, symbol: Tensor, matmul: bool) -> Callable[[Tensor], Tensor]:
+    def multiplication(self, u: Tensor, symbol: Tensor, method: str) -> Callable[[Tensor], Tensor]:
         """Return the map that multiplies the modes of fields like ``u`` by a real ``symbol``."""
-        if matmul or symbol.requires_grad:
-            modes = self.modes(u, symbol, matmul)
+        if method != "fft" or symbol.requires_grad:
+            modes = self.modes(u, symbol, method)
             return lambda u: modes.inverse(modes.transform(u) * symbol)
         return lambda u: self.self_adjoint_multiplication(u, symbol)
 
@@ -109,11 +112,15 @@ class Basis(ABC):
             method: one of ``METHODS``.
             product: one of ``PRODUCTS``, for matrix products.
         """
-        if not uses_matmul(method, u.shape[2:]):
-            return self.multiplication(u, -self.squared_wave_numbers(u, False), False)
+        method = method_on(u.shape[2:], method)
+        if method == "fft":
+            return self.multiplication(u, -self.squared_wave_numbers(u, method), method)
+        if method == "plane":
+            (vectors,) = self._matrices(u, method)
+            matrix = (vectors * -self.squared_wave_numbers(u, method).flatten()) @ vectors.mT
+            return lambda u: _product(u, [matrix])
         matrices = []
-        for size in u.shape[2:]:
-            vectors = self.vectors(size, u)
+        for size, vectors in zip(u.shape[2:], self._matrices(u, method), strict=True):
             matrices.append((vectors * -self.axis_wave_numbers(size, u).square()) @ vectors.mT)
 
         if product == "bfloat16":
@@ -121,14 +128,23 @@ class Basis(ABC):
             return lambda u: _sum_of_products(u.bfloat16(), lowered).to(u.dtype)
         return lambda u: _sum_of_products(u, matrices)
 
-    def squared_wave_numbers(self, u: Tensor, matmul: bool) -> Tensor:
+    def squared_wave_numbers(self, u: Tensor, method: str) -> Tensor:
         """Return ``|k|²`` for the modes of fields like ``u``, shape ``(*K)``."""
-        first, *others = (each.square() for each in self.wave_numbers(u, matmul))
+        first, *others = (each.square() for each in self.wave_numbers(u, method))
         return first + others[0] if others else first
 
     def spectral_radius(self, grid: Grid) -> float:
         """Return the largest ``|k|²`` on ``grid``."""
         return sum(self.largest_wave_number(size) ** 2 for size in grid)
+
+    def _matrices(self, u: Tensor, method: str) -> list[Tensor]:
+        """Return the eigenvectors along each axis of ``u``, or those of the plane, as columns."""
+        matrices = [self.vectors(size, u) for size in u.shape[2:]]
+        if method != "plane":
+            return matrices
+        rows, columns = matrices
+        cells = rows.shape[0] * columns.shape[0]
+        return [(rows[:, None, :, None] * columns[None, :, None, :]).reshape(cells, cells)]
 
     def _transformed(self, wave_numbers: Tensor) -> Tensor:
         """Return those of the last axis that its FFT keeps."""
@@ -256,6 +272,14 @@ class _SineMultiplication(_SelfAdjoint):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _SineMultiplication.apply(gradient, *ctx.saved_tensors), None
+
+
+def _product(u: Tensor, matrices: list[Tensor]) -> Tensor:
+    """Return ``u`` times a matrix along each grid axis, or times one over all its cells."""
+    if len(matrices) < u.ndim - 2:
+        return (u.flatten(2) @ matrices[0]).view(u.shape)
+    along_last = u @ matrices[-1]
+    return along_last if len(matrices) == 1 else matrices[0].mT @ along_last
 
 
 def _sum_of_products(u: Tensor, matrices: list[Tensor]) -> Tensor:

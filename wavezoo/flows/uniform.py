@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from wavezoo.bases import uses_matmul
+from wavezoo.bases import method_on
 from wavezoo.contracts import Flow, Requires
 from wavezoo.errors import WavezooError
 
@@ -55,7 +55,7 @@ def _shift(u: Tensor, distance: Tensor) -> Tensor:
     """Shift ``u`` of shape ``(B, C, ..., N)`` along its last axis by ``distance`` of shape ``(C,)``, in cells."""
     size = u.shape[-1]
     index = torch.arange(size, device=u.device)
-    if uses_matmul("auto", (size,)):
+    if method_on((size,), "auto") == "matmul":
         # The circulant matrix of band-limited interpolation, by sums of cosines alone.
         m = torch.arange(1, (size + 1) // 2, device=u.device)
         offsets = (index[:, None] * m % size).to(u.dtype) * (2 * math.pi / size)

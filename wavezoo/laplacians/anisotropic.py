@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from wavezoo.bases import BASES, check_method, uses_matmul
+from wavezoo.bases import BASES, check_method, method_on
 from wavezoo.contracts import Grid, Laplacian, Modes
 from wavezoo.errors import WavezooError, not_allowed
 
@@ -68,15 +68,15 @@ class AnisotropicLaplacian(Laplacian):
         return torch.stack([torch.stack([1 + a, b], -1), torch.stack([b, 1 - a], -1)], -2)
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        matmul = uses_matmul(self.method, u.shape[2:])
-        return BASES[self.boundary].multiplication(u, self._symbol(u, matmul), matmul)
+        method = method_on(u.shape[2:], self.method)
+        return BASES[self.boundary].multiplication(u, self._symbol(u, method), method)
 
     def modes(self, u: Tensor) -> Modes:
-        matmul = uses_matmul(self.method, u.shape[2:])
-        return BASES[self.boundary].modes(u, self._symbol(u, matmul), matmul)
+        method = method_on(u.shape[2:], self.method)
+        return BASES[self.boundary].modes(u, self._symbol(u, method), method)
 
     def spectral_radius(self, grid: Grid) -> Tensor:
-        return -self._symbol(self.weight.new_empty(1, 1, *grid), False).flatten(1).amin(1)
+        return -self._symbol(self.weight.new_empty(1, 1, *grid), "fft").flatten(1).amin(1)
 
     def extra_repr(self) -> str:
         return f"tensor={self.weight.shape[1] == 2}, boundary={self.boundary!r}, method={self.method!r}"
@@ -86,9 +86,9 @@ class AnisotropicLaplacian(Laplacian):
         a, *b = (weight / (1 + weight.square().sum(1, keepdim=True)).sqrt()).unbind(1)
         return a, b[0] if b else torch.zeros_like(a)
 
-    def _symbol(self, u: Tensor, matmul: bool) -> Tensor:
+    def _symbol(self, u: Tensor, method: str) -> Tensor:
         a, b = (each.view(-1, 1, 1) for each in self._coefficients(u.dtype))
-        k_y, k_x = BASES[self.boundary].wave_numbers(u, matmul)
+        k_y, k_x = BASES[self.boundary].wave_numbers(u, method)
         symbol = (1 + a) * k_x.square() + (1 - a) * k_y.square()
         if self.weight.shape[1] == 2:
             symbol = symbol + 2 * b * _signed(k_x, u.shape[-1]) * _signed(k_y, u.shape[-2])

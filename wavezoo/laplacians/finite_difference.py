@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.bases import BASES, uses_matmul
+from wavezoo.bases import BASES, method_on
 from wavezoo.contracts import Grid, Laplacian, Modes
 from wavezoo.errors import not_allowed
 
@@ -65,13 +65,13 @@ class FiniteDifferenceLaplacian(Laplacian):
         return apply
 
     def modes(self, u: Tensor) -> Modes:
-        basis, matmul = BASES[self.boundary], uses_matmul("auto", u.shape[2:])
+        basis, method = BASES[self.boundary], method_on(u.shape[2:], "auto")
         centre, *sides = STENCILS[int(self.order)]
         eigenvalues = u.new_zeros(())
-        for k in basis.wave_numbers(u, matmul):
+        for k in basis.wave_numbers(u, method):
             along_axis = centre + sum(2 * weight * torch.cos(j * k) for j, weight in enumerate(sides, 1))
             eigenvalues = eigenvalues + along_axis
-        return basis.modes(u, eigenvalues, matmul)
+        return basis.modes(u, eigenvalues, method)
 
     def spectral_radius(self, grid: Grid) -> float:
         return sum(self._largest_eigenvalue(size) for size in grid)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from wavezoo.bases import BASES, check_method, uses_matmul
+from wavezoo.bases import BASES, check_method, method_on
 from wavezoo.contracts import Grid, Laplacian, Modes
 from wavezoo.errors import WavezooError, not_allowed
 
@@ -67,12 +67,12 @@ class FractionalLaplacian(Laplacian):
         return 2 * torch.sigmoid(self.weight)
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        matmul = uses_matmul(self.method, u.shape[2:])
-        return BASES[self.boundary].multiplication(u, self._symbol(u, matmul), matmul)
+        method = method_on(u.shape[2:], self.method)
+        return BASES[self.boundary].multiplication(u, self._symbol(u, method), method)
 
     def modes(self, u: Tensor) -> Modes:
-        matmul = uses_matmul(self.method, u.shape[2:])
-        return BASES[self.boundary].modes(u, self._symbol(u, matmul), matmul)
+        method = method_on(u.shape[2:], self.method)
+        return BASES[self.boundary].modes(u, self._symbol(u, method), method)
 
     def spectral_radius(self, grid: Grid) -> Tensor:
         return BASES[self.boundary].spectral_radius(grid) ** (self.alpha / 2)
@@ -83,8 +83,8 @@ class FractionalLaplacian(Laplacian):
     def extra_repr(self) -> str:
         return f"boundary={self.boundary!r}, method={self.method!r}"
 
-    def _symbol(self, u: Tensor, matmul: bool) -> Tensor:
-        squared = BASES[self.boundary].squared_wave_numbers(u, matmul)
+    def _symbol(self, u: Tensor, method: str) -> Tensor:
+        squared = BASES[self.boundary].squared_wave_numbers(u, method)
         exponent = (self.alpha.to(u.dtype) / 2).view(-1, *[1] * self.ndim)
         # The power of zero is zero, but its derivative with respect to the exponent would be 0 times infinity.
         at_rest = squared == 0

@@ -50,10 +50,10 @@ class LearnedStencilLaplacian(Laplacian):
                 self.weight[:, axis].flatten(1)[:, self.size ** (self.ndim - 1 - axis)] = 1
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        return BASES["periodic"].multiplication(u, self._symbol(u), False)
+        return BASES["periodic"].multiplication(u, self._symbol(u), "fft")
 
     def modes(self, u: Tensor) -> Modes:
-        return BASES["periodic"].modes(u, self._symbol(u), False)
+        return BASES["periodic"].modes(u, self._symbol(u), "fft")
 
     def spectral_radius(self, grid: Grid) -> Tensor:
         return -self._symbol(self.weight.new_empty(1, 1, *grid)).flatten(1).amin(1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from wavezoo.bases import BASES, check_method, uses_matmul
+from wavezoo.bases import BASES, check_method, method_on
 from wavezoo.contracts import Grid, Laplacian, Modes
 
 
@@ -45,8 +45,8 @@ class SpectralLaplacian(Laplacian):
         return BASES[self.boundary].second_derivatives(u, self.method, self.product)
 
     def modes(self, u: Tensor) -> Modes:
-        basis, matmul = BASES[self.boundary], uses_matmul(self.method, u.shape[2:])
-        return basis.modes(u, -basis.squared_wave_numbers(u, matmul), matmul)
+        basis, method = BASES[self.boundary], method_on(u.shape[2:], self.method)
+        return basis.modes(u, -basis.squared_wave_numbers(u, method), method)
 
     def spectral_radius(self, grid: Grid) -> float:
         return BASES[self.boundary].spectral_radius(grid)
