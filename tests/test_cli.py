@@ -57,6 +57,9 @@ def test_train_then_evaluate(wavezoo_, tmp_path):
     code, out, _ = wavezoo_("runs", "run", "--compare")
     assert code == 0
     assert out.splitlines()[1].split()[:3] == ["run", "quickstart", "ended"]
+    code, out, _ = wavezoo_("runs", "run", "--seeds")
+    assert code == 0
+    assert out.splitlines()[1].split()[:3] == ["quickstart", "0", accuracy]
     code, out, _ = wavezoo_("evaluate", "run", "--device", "cpu", "--resolution", "1.5")
     assert code == 0
     assert "images enlarged by 1.5" in out

@@ -321,7 +321,12 @@ def test_runs_are_listed_best_first_and_compared(tmp_path):
 
 
 def test_runs_that_differ_in_their_seed_are_averaged(tmp_path):
-    for name, overrides in {"a": ["seed=1"], "b": ["seed=0"], "c": ["optimizer.lr=1e-12"], "d": ["seed=2"]}.items():
+    for name, overrides in {
+        "a": ["seed=1", "tensorboard=true"],
+        "b": ["seed=0"],
+        "c": ["optimizer.lr=1e-12"],
+        "d": ["seed=2"],
+    }.items():
         train(quickstart("epochs=1", *overrides), tmp_path / name, CPU)
     (tmp_path / "d" / "summary.json").unlink()
     header, *rows = average_runs([tmp_path])

@@ -124,14 +124,13 @@ def runs(
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also show where their recipes differ.")] = False,
     seeds: Annotated[
-        bool, typer.Option("--seeds", help="Instead, mean and spread over the seeds of each recipe.")
+        bool, typer.Option("--seeds", help="List mean and spread over the seeds of each recipe instead.")
     ] = False,
 ) -> None:
     """List runs, the most accurate first."""
-    if seeds:
-        return _print_columns(average_runs(folders or [Path("runs")]))
-    rows = list_runs(folders or [Path("runs")])
-    _print_columns(rows)
+    folders = folders or [Path("runs")]
+    rows = list_runs(folders)
+    _print_columns(average_runs(folders) if seeds else rows)
     if compare:
         console.print()
         _print_columns(compare_runs([Path(row[0]) for row in rows[1:]]))

@@ -8,7 +8,10 @@ from typing import Any
 from wavezoo.errors import WavezooError
 from wavezoo.train.run_folder import RunFolder
 
+# What may differ between a run and its resumption, or its repetition, since no result depends on it.
+FREE_KEYS = ("data.path", "data.workers", "save_every_minutes", "tensorboard")
 HEADER = ("run", "recipe", "state", "epoch", "accuracy", "best", "parameters", "minutes", "seed")
+AVERAGED = ("seed", "accuracy", "parameters", "seconds")
 AVERAGE_HEADER = ("recipe", "seeds", "mean", "deviation", "lowest", "highest", "parameters", "minutes", "settings")
 
 
@@ -44,17 +47,20 @@ def average_runs(folders: Sequence[Path]) -> list[tuple[str, ...]]:
     Raises:
         WavezooError: if a folder does not exist or holds no run, or if no run has ended.
     """
-    groups: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+    groups: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {}
     for run in (run for folder in folders for run in _find(folder)):
         folder = RunFolder(run)
         if summary := folder.read_summary():
             recipe = flat(folder.read_recipe().model_dump(mode="json"))
-            groups.setdefault(str({**recipe, "seed": None}), []).append((recipe, summary))
+            same = {key: value for key, value in recipe.items() if key not in ("seed", *FREE_KEYS)}
+            _, columns = groups.setdefault(str(same), (same, {name: [] for name in AVERAGED}))
+            for name, values in columns.items():
+                values.append(summary[name])
     if not groups:
         raise WavezooError("None of these runs has ended. Finish one: wavezoo train --resume RUN.")
-    recipes = [members[0][0] for members in groups.values()]
-    rows = sorted((_average_row(members, recipes) for members in groups.values()), key=lambda row: -row[0])
-    return [AVERAGE_HEADER, *(row for _, row in rows)]
+    recipes = [recipe for recipe, _ in groups.values()]
+    ordered = sorted(groups.values(), key=lambda group: -mean(group[1]["accuracy"]))
+    return [AVERAGE_HEADER, *(_average_row(recipe, columns, recipes) for recipe, columns in ordered)]
 
 
 def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -96,20 +102,19 @@ def _row(run: Path) -> tuple[float, tuple[str, ...]]:
 
 
 def _average_row(
-    members: list[tuple[dict[str, Any], dict[str, Any]]], recipes: list[dict[str, Any]]
-) -> tuple[float, tuple[str, ...]]:
-    recipe, summary = members[0]
+    recipe: dict[str, Any], columns: Mapping[str, list[Any]], recipes: Sequence[dict[str, Any]]
+) -> tuple[str, ...]:
     namesakes = [other for other in recipes if other["name"] == recipe["name"]]
-    settings = [key for key in recipe if key != "seed" and any(other.get(key) != recipe[key] for other in namesakes)]
-    accuracies = [summary["accuracy"] for _, summary in members]
-    return mean(accuracies), (
+    settings = [key for key in recipe if any(other.get(key) != recipe[key] for other in namesakes)]
+    accuracies = columns["accuracy"]
+    return (
         recipe["name"],
-        ", ".join(str(seed) for seed in sorted(recipe["seed"] for recipe, _ in members)),
+        ", ".join(str(seed) for seed in sorted(columns["seed"])),
         f"{mean(accuracies):.2%}",
         f"{stdev(accuracies):.2%}" if len(accuracies) > 1 else "-",
         f"{min(accuracies):.2%}",
         f"{max(accuracies):.2%}",
-        f"{summary['parameters']:,}",
-        f"{mean(summary['seconds'] for _, summary in members) / 60:.1f}",
+        f"{columns['parameters'][0]:,}",
+        f"{mean(columns['seconds']) / 60:.1f}",
         " ".join(f"{key}={recipe[key]}" for key in settings),
     )

@@ -13,7 +13,7 @@ from wavezoo.data import Facts, find_dataset
 from wavezoo.errors import WavezooError
 from wavezoo.recipe import Recipe, load_recipe_text
 from wavezoo.train.checkpoint import Progress, Trained, load_checkpoint
-from wavezoo.train.compare import flat
+from wavezoo.train.compare import FREE_KEYS, flat
 from wavezoo.train.loaders import EpochSampler, build_loader
 from wavezoo.train.loop import Trainer
 from wavezoo.train.prepare import (
@@ -27,9 +27,6 @@ from wavezoo.train.prepare import (
     load_splits,
 )
 from wavezoo.train.run_folder import RunFolder
-
-# What may differ between a run and its resumption, since no result depends on it.
-FREE_KEYS = ("data.path", "data.workers", "save_every_minutes", "tensorboard")
 
 
 def train(recipe: Recipe, out: Path, device: str = "auto", console: Console | None = None) -> dict[str, Any]:
