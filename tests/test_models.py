@@ -8,7 +8,7 @@ import torch
 
 import wavezoo
 from wavezoo.build import PRESETS
-from wavezoo.layers import GridConv
+from wavezoo.layers import NORMS, GridConv
 from wavezoo.plugins import registry
 
 MODELS = timm.list_models("wavepde*")
@@ -90,11 +90,31 @@ def test_img_size_reaches_the_data_configuration():
         ({"dims": (8, 8, 8, 0)}, wavezoo.WavezooError, "dims"),
         ({"drop_path_rate": 1.5}, wavezoo.WavezooError, "drop_path_rate"),
         ({"mlp_ratio": 0}, wavezoo.WavezooError, "mlp_ratio"),
+        ({"norm": "bach"}, wavezoo.WavezooError, "nearest first: batch"),
     ],
 )
 def test_bad_keywords(kwargs, error, message):
     with pytest.raises(error, match=message):
         create("wavepde_tiny", **kwargs)
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize("norm", NORMS)
+def test_only_batch_norm_in_training_lets_a_sample_depend_on_others(norm, ndim):
+    torch.manual_seed(0)
+    if ndim == 2:
+        model, x = create("wavepde_tiny", norm=norm), images(4, 3, 64, 64)
+    else:
+        model, x = (
+            wavezoo.create_sequence_model("wavepde_seq_tiny", in_features=3, num_classes=5, norm=norm),
+            images(4, 12, 3),
+        )
+    model, x = model.double(), x.double()
+    for training in (True, False):
+        model.train(training)
+        with torch.no_grad():
+            pairs, together = torch.cat([model(x[:2]), model(x[2:])]), model(x)
+        assert torch.allclose(pairs, together) == (norm == "layer" or not training)
 
 
 def test_images_too_small_for_the_stages():

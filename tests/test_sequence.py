@@ -58,7 +58,7 @@ def test_head(name, pool):
     assert model(x).shape == ((2, 5) if pool else (2, 12, 5))
     seen = model.forward_head(features, pre_logits=True)
     assert seen.shape[-1] == model.head_hidden_size == model.num_features
-    normed = model.head.norm(features)
+    normed = model.head.norm(features.mT).mT
     expected = {"mean": normed.mean(1), "first": normed[:, 0], "last": normed[:, -1], "": normed}
     torch.testing.assert_close(seen, expected[pool])
 
@@ -84,7 +84,8 @@ def padded(length=12, spans=((0, 12), (0, 5), (3, 9), (7, 12), (0, 5))):
 
 
 @pytest.mark.parametrize(
-    "options", [*EVERY_WAVE, *({"mixer": name} for name in MIXERS), {"preset": "paper"}, {"max_length": 12}]
+    "options",
+    [*EVERY_WAVE, *({"mixer": name} for name in MIXERS), {"preset": "paper"}, {"norm": "batch"}, {"max_length": 12}],
 )
 @pytest.mark.parametrize("pool", SEQUENCE_POOLS)
 def test_padding_changes_no_result(options, pool):
@@ -118,6 +119,15 @@ def test_gradients_flow_through_a_mask():
     assert not x.grad[~mask].any()
     assert x.grad[mask].any(-1).all()
     assert all(each.grad is not None and each.grad.any() for each in model.parameters())
+
+
+def test_batch_norm_is_not_trained_with_padding():
+    model = create(norm="batch")
+    mask, spans = padded()
+    x = sequences(len(spans))
+    with pytest.raises(wavezoo.WavezooError, match='Build the model with norm="layer"'):
+        model(x, mask)
+    assert model(x, torch.ones_like(mask)).shape == (len(spans), 5)
 
 
 def test_a_mask_without_padding_is_no_mask():
@@ -241,6 +251,7 @@ def test_grid_spacing_reaches_the_operators():
         ({"max_length": -1}, "max_length is -1"),
         ({"laplacian": "anisotropic"}, "number of grid axes"),
         ({"preset": "papers"}, "paper"),
+        ({"norm": "bach"}, "nearest first: batch"),
     ],
 )
 def test_bad_settings(kwargs, message):

@@ -1,10 +1,15 @@
 """Small layers that work over any number of grid axes, channels first."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from wavezoo.errors import not_allowed
+
+NORMS = ("layer", "batch")
 
 
 def inverse_softplus(value: float) -> float:
@@ -87,6 +92,23 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def norm_layer(norm: str, ndim: int) -> Callable[[int], nn.Module]:
+    """Return what builds a norm of ``(B, C, *G)`` from the number of channels.
+
+    Args:
+        norm: ``"layer"``, over the channels of each position, or ``"batch"``, of each channel over batch and positions.
+        ndim: number of grid axes.
+
+    Raises:
+        WavezooError: if there is no such norm.
+    """
+    if norm not in NORMS:
+        raise not_allowed("norm", norm, NORMS)
+    if norm == "layer":
+        return ChannelNorm
+    return nn.BatchNorm1d if ndim == 1 else nn.BatchNorm2d
 
 
 class Mlp(nn.Module):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from wavezoo.build import SchemeSpec, create_mixer, takes_operator
 from wavezoo.contracts import Mixer
 from wavezoo.errors import WavezooError
-from wavezoo.layers import ChannelNorm, GridConv, Mlp, conv
+from wavezoo.layers import GridConv, Mlp, conv, norm_layer
 
 
 class GatedMixer(nn.Module):
@@ -54,6 +54,7 @@ class Block(nn.Module):
         operator: keyword arguments of `wavezoo.create_operator`, for a mixer with a wave operator.
         causal: let no position depend on later ones.
         plain: let the mixer stand alone, as published, instead of in a `GatedMixer`.
+        norm: what normalises the input of mixer and MLP, ``"layer"`` or ``"batch"``; see `norm_layer`.
         mlp_ratio: hidden channels of the MLP as a multiple of C, with the preset's wave operator. With a mixer of
             another kind they are as many as give the block the same number of parameters.
         drop_path: rate of stochastic depth.
@@ -71,11 +72,12 @@ class Block(nn.Module):
         *,
         causal: bool = False,
         plain: bool = False,
+        norm: str = "layer",
         mlp_ratio: float = 4.0,
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.norm1 = ChannelNorm(channels)
+        self.norm1 = norm_layer(norm, ndim)(channels)
         self.mixer = _wrapped(create_mixer(channels, ndim, mixer, causal=causal, **operator), plain, causal)
         hidden = round(channels * mlp_ratio)
         if not takes_operator(mixer):
@@ -88,12 +90,12 @@ class Block(nn.Module):
                     "mlp_ratio."
                 )
         self.drop_path1 = DropPath(drop_path)
-        self.norm2 = ChannelNorm(channels)
+        self.norm2 = norm_layer(norm, ndim)(channels)
         self.mlp = Mlp(channels, ndim, hidden)
         self.drop_path2 = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The norm leaves channels last in memory, where the mixer's passes along the grid are slow.
+        # Layer norm leaves channels last in memory, where the mixer's passes along the grid are slow.
         x = x + self.drop_path1(self.mixer(self.norm1(x).contiguous()))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from wavezoo.build import SchemeSpec
 from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.layers import norm_layer
 from wavezoo.models.backbone import MLP_RATIO, Backbone, check_operator_choices, check_settings
 from wavezoo.models.block import Block
 
@@ -24,21 +25,21 @@ SEQUENCE_POOLS = ("mean", "first", "last", "")
 class SequenceHead(nn.Module):
     """Norm, pooling over the positions and a classifier, ``(B, N, C) -> (B, num_classes)``, or a token each."""
 
-    def __init__(self, dim: int, num_classes: int, global_pool: str, drop_rate: float) -> None:
+    def __init__(self, dim: int, num_classes: int, global_pool: str, drop_rate: float, norm: str) -> None:
         super().__init__()
         self.global_pool = global_pool
-        self.norm = nn.LayerNorm(dim)
+        self.norm = norm_layer(norm, 1)(dim)
         self.drop = nn.Dropout(drop_rate)
         self.fc = _classifier(dim, num_classes)
 
     def reset(self, num_classes: int, global_pool: str | None) -> None:
         """Replace the classifier, and the pooling unless it is None."""
-        weight = self.norm.weight
+        weight = next(self.norm.parameters())
         self.fc = _classifier(len(weight), num_classes).to(weight.device, weight.dtype).train(self.training)
         self.global_pool = self.global_pool if global_pool is None else global_pool
 
     def forward(self, x: Tensor, mask: Tensor | None = None, pre_logits: bool = False) -> Tensor:
-        x = self.drop(_pooled(self.norm(x), mask, self.global_pool))
+        x = self.drop(_pooled(self.norm(x.mT).mT, mask, self.global_pool))
         return x if pre_logits else self.fc(x)
 
 
@@ -61,6 +62,8 @@ class WavePDESequence(Backbone):
         dim: number of channels C.
         mlp_ratio: hidden channels of the MLPs as a multiple of C, in a block with the preset's wave operator; with
             another mixer as many as make the block as large.
+        norm: ``"layer"`` or ``"batch"``; see `WavePDE`. The latter cannot be trained with a mask: its statistics would
+            depend on which sequences are of equal length.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options; see `WavePDE`.
         causal: let no output depend on later inputs; refused where the mixer cannot.
@@ -87,6 +90,7 @@ class WavePDESequence(Backbone):
         depth: int = 4,
         dim: int = 64,
         mlp_ratio: float = MLP_RATIO,
+        norm: str = "layer",
         preset: str = "closed_form",
         mixer: SchemeSpec = "wave",
         causal: bool = False,
@@ -133,12 +137,13 @@ class WavePDESequence(Backbone):
                         causal=causal,
                         plain=preset == "paper",
                         mlp_ratio=mlp_ratio,
+                        norm=norm,
                         drop_path=rate,
                     )
                     for rate in rates
                 ]
             )
-            self.head = SequenceHead(dim, num_classes, global_pool, drop_rate)
+            self.head = SequenceHead(dim, num_classes, global_pool, drop_rate, norm)
         self.to(dtype=dtype)
         self.set_grid_spacing(grid_spacing)
 
@@ -156,13 +161,19 @@ class WavePDESequence(Backbone):
                 are read back from the device, which breaks a compiled graph.
 
         Raises:
-            WavezooError: if shape, dtype, token ids, length or mask cannot be.
+            WavezooError: if shape, dtype, token ids, length or mask cannot be, or in training with batch norm and
+                sequences of several lengths.
         """
         self._check_input(x)
         spans = None if mask is None else _spans(mask, x)
         if mask is None or spans is None or all(span == (0, x.shape[1]) for span in spans):
             self._check_tokens(x)
             return self._encoded(x)
+        if self.training and isinstance(self.head.norm, nn.BatchNorm1d):
+            raise WavezooError(
+                'norm="batch" cannot be trained on sequences of several lengths: its statistics would depend on which '
+                'are of equal length. Build the model with norm="layer".'
+            )
         self._check_tokens(x[mask.to(x.device)])
         by_length: dict[int, list[int]] = {}
         for sample, (start, stop) in enumerate(spans):

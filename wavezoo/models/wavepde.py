@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
-from timm.layers import LayerNorm2d, NormMlpClassifierHead, calculate_drop_path_rates
+from timm.layers import NormMlpClassifierHead, calculate_drop_path_rates
 from timm.models import (
     build_model_with_cfg,
     checkpoint_seq,
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from wavezoo.build import SchemeSpec
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.layers import GridConv
+from wavezoo.layers import GridConv, norm_layer
 from wavezoo.models.backbone import MLP_RATIO, Backbone, check_operator_choices, check_settings
 from wavezoo.models.block import Block
 
@@ -37,12 +37,16 @@ GLOBAL_POOLS = ("avg", "max", "avgmax", "fast", "fastavg", "fastmax", "fastavgma
 class WaveStage(nn.Module):
     """An optional downsampling convolution and a run of wave blocks, ``(B, C, H, W) -> (B, C', H / s, W / s)``."""
 
-    def __init__(self, in_dim: int, dim: int, stride: int, drop_paths: Sequence[float], **block: Any) -> None:
+    def __init__(
+        self, in_dim: int, dim: int, stride: int, drop_paths: Sequence[float], norm: str, **block: Any
+    ) -> None:
         super().__init__()
         self.downsample: nn.Module = nn.Identity()
         if stride > 1 or in_dim != dim:
-            self.downsample = nn.Sequential(LayerNorm2d(in_dim), GridConv(in_dim, dim, 2, 2 * stride - 1, stride))
-        self.blocks = nn.Sequential(*[Block(dim, 2, drop_path=rate, **block) for rate in drop_paths])
+            self.downsample = nn.Sequential(
+                norm_layer(norm, 2)(in_dim), GridConv(in_dim, dim, 2, 2 * stride - 1, stride)
+            )
+        self.blocks = nn.Sequential(*[Block(dim, 2, norm=norm, drop_path=rate, **block) for rate in drop_paths])
         self.grad_checkpointing = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,6 +71,8 @@ class WavePDE(Backbone):
         patch_size: side of the square patches that become grid cells.
         mlp_ratio: hidden channels of the MLPs as a multiple of their width, in a block with the preset's wave operator;
             with another mixer as many as make the block as large.
+        norm: ``"layer"``, over the channels of each position, or ``"batch"``, of each channel over batch and positions,
+            which suits images that are alike on the average, such as Pathfinder's.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options: ``"wave"``, or ``"attention"``,
             ``"depthwise"``, ``"global_filter"``, ``"pooling"``, ``"none"`` for comparison.
@@ -97,6 +103,7 @@ class WavePDE(Backbone):
         strides: Sequence[int] = (1, 2, 2, 2),
         patch_size: int = 4,
         mlp_ratio: float = MLP_RATIO,
+        norm: str = "layer",
         preset: str = "closed_form",
         mixer: SchemeSpec = "wave",
         grid_spacing: float = 1.0,
@@ -140,10 +147,12 @@ class WavePDE(Backbone):
                     "plain": preset == "paper",
                     "mlp_ratio": mlp_ratio,
                 }
-                stages.append(WaveStage(in_dim, dim, stride, rates[index], **block))
+                stages.append(WaveStage(in_dim, dim, stride, rates[index], norm, **block))
                 self.feature_info.append({"num_chs": dim, "reduction": reduction, "module": f"stages.{index}"})
             self.stages = nn.Sequential(*stages)
-            self.head = NormMlpClassifierHead(dims[-1], num_classes, pool_type=global_pool, drop_rate=drop_rate)
+            self.head = NormMlpClassifierHead(
+                dims[-1], num_classes, pool_type=global_pool, drop_rate=drop_rate, norm_layer=norm_layer(norm, 2)
+            )
         self.to(dtype=dtype)
         self.set_grid_spacing(grid_spacing)
 
