@@ -12,7 +12,7 @@ FOUNDATION = {"bases", "contracts", "errors", "layers", "oscillator"}
 SCHEMES = {"laplacians", "integrators", "fields", "damping", "sources", "flows", "mixers"}
 ALLOWED = {
     "errors": set(),
-    "layers": set(),
+    "layers": {"errors"},
     "devices": {"errors"},
     "guard": set(),
     "system": set(),
