@@ -216,6 +216,12 @@ def test_a_recipe_names_the_mixer():
         build_model(twice, find_dataset(twice.data.name).facts)
 
 
+def test_batch_norm_is_refused_for_several_lengths():
+    recipe = load_recipe(find_recipe("lra_listops"), ["model.options.norm=batch"])
+    with pytest.raises(WavezooError, match="of several lengths"):
+        build_model(recipe, find_dataset(recipe.data.name).facts)
+
+
 def test_two_accumulated_batches_are_one_of_twice_the_size(tmp_path):
     for name, overrides in (("one", ["batch_size=16"]), ("two", ["batch_size=8", "optimizer.accumulate=2"])):
         train(quickstart(*overrides, "epochs=1"), tmp_path / name, CPU)

@@ -14,7 +14,7 @@ from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 
 from wavezoo.build import OPERATOR_CHOICES, check_options
-from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, Split, Splits, TokenRuns
+from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts, Split, Splits, TokenRuns
 from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence, create_sequence_model
@@ -79,6 +79,12 @@ def build_model(recipe: Recipe, facts: Facts) -> Model:
     check_options("model.options:", given, model_class, sorted(own) + list(OPERATOR_CHOICES))
     settings = {**reserved, **recipe.model.options, **schemes}
     if model_class is WavePDESequence:
+        several_lengths = isinstance(facts, SequenceFacts) and facts.vocabulary is not None
+        if several_lengths and recipe.model.options.get("norm") == "batch":
+            raise WavezooError(
+                f"the sequences of {recipe.data.name} are of several lengths, on which batch norm cannot be trained. "
+                "Set model.options.norm to layer."
+            )
         return create_sequence_model(recipe.model.name, **settings)
     return cast(WavePDE, timm.create_model(recipe.model.name, **settings))
 
