@@ -109,6 +109,7 @@ def test_only_batch_norm_in_training_lets_a_sample_depend_on_others(norm, ndim):
             wavezoo.create_sequence_model("wavepde_seq_tiny", in_features=3, num_classes=5, norm=norm),
             images(4, 12, 3),
         )
+    assert any(isinstance(each, torch.nn.LayerNorm) for each in model.modules()) == (norm == "layer")
     model, x = model.double(), x.double()
     for training in (True, False):
         model.train(training)
