@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -120,11 +122,23 @@ def test_what_a_killed_run_logged_is_not_there_twice(tmp_path, monkeypatch):
 
     out = tmp_path / "run"
     killed_at((Trainer, "_save", 2, True), out, monkeypatch, "tensorboard=true")
+    # TensorBoard names its files by the second, within which no new process would have come as far.
+    time.sleep(1)
     resume(out, device=CPU)
     losses = EventAccumulator(str(out / "tensorboard")).Reload().Scalars("loss")
     metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [each.step for each in losses] == [1, 2, 3]
     assert [each.value for each in losses] == pytest.approx([each["loss"] for each in metrics])
+
+
+def test_epochs_within_a_second_are_all_logged(tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.summary.writer import event_file_writer
+
+    monkeypatch.setattr(event_file_writer, "time", SimpleNamespace(time=lambda: 1e9))
+    train(recipe("tensorboard=true", "epochs=12", "data.limit_samples=16"), tmp_path / "run", CPU)
+    losses = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload().Scalars("loss")
+    assert [each.step for each in losses] == list(range(1, 13))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -1,6 +1,7 @@
 """Starts trainings, and resumes them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,6 @@ def _train(
     sampler = loaders["train"].sampler
     assert isinstance(sampler, EpochSampler)
     mixup = build_mixup(recipe.augmentation, len(facts.classes))
-    log = _tensorboard(recipe, folder)
     ema = None if recipe.ema is None else ModelEmaV3(model.to(accelerator.device), decay=recipe.ema)
     if recipe.compile:
         model.compile(dynamic=False)
@@ -120,21 +120,22 @@ def _train(
     trained = Trained(accelerator, prepared_model, prepared_optimizer, ema, Progress())
     updates_per_epoch = -(-len(prepared_loaders["train"]) // recipe.optimizer.accumulate)
     schedule = build_schedule(recipe, optimizer, updates_per_epoch)
-    if state is not None:
-        trained.load(state)
-    elif accelerator.is_main_process:
-        folder.create(recipe, facts)
-    if accelerator.is_main_process:
-        folder.remove_leavings()
-    console = console if console is not None and accelerator.is_main_process else Console(quiet=True)
-    parameters = sum(each.numel() for each in model.parameters())
-    begun = f", resumed after {trained.progress.updates} updates" if state is not None else ""
-    console.print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {accelerator.device}{begun}")
-    trainer = Trainer(recipe, folder, facts, trained, schedule, mixup, sampler, prepared_loaders, console, log)
-    try:
-        return trainer.run()
-    finally:
-        accelerator.end_training()
+    with _tensorboard(recipe, folder) as log:
+        if state is not None:
+            trained.load(state)
+        elif accelerator.is_main_process:
+            folder.create(recipe, facts)
+        if accelerator.is_main_process:
+            folder.remove_leavings()
+        console = console if console is not None and accelerator.is_main_process else Console(quiet=True)
+        parameters = sum(each.numel() for each in model.parameters())
+        begun = f", resumed after {trained.progress.updates} updates" if state is not None else ""
+        console.print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {accelerator.device}{begun}")
+        trainer = Trainer(recipe, folder, facts, trained, schedule, mixup, sampler, prepared_loaders, console, log)
+        try:
+            return trainer.run()
+        finally:
+            accelerator.end_training()
 
 
 def _require_same(begun: Recipe, now: Recipe, run: Path) -> None:
@@ -153,20 +154,29 @@ def _require_same(begun: Recipe, now: Recipe, run: Path) -> None:
         )
 
 
-def _tensorboard(recipe: Recipe, folder: RunFolder) -> Callable[[int, Mapping[str, float]], None]:
-    """Return what writes measurements for TensorBoard, or what does nothing if the recipe does not ask for it."""
+@contextmanager
+def _tensorboard(recipe: Recipe, folder: RunFolder) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """Yield what writes measurements for TensorBoard, or what does nothing if the recipe does not ask for it."""
     if not recipe.tensorboard:
-        return lambda epoch, measured: None
+        yield lambda epoch, measured: None
+        return
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise WavezooError("tensorboard: true needs the package tensorboard; pip install 'wavezoo[plot]'.") from error
 
-    def log(epoch: int, measured: Mapping[str, float]) -> None:
-        # Opened for each, since a file that is open when a process is killed may lose what it holds.
-        # What a killed run had logged of this epoch and later ones is void.
-        with SummaryWriter(folder.path / "tensorboard", purge_step=epoch) as writer:
+    with ExitStack() as opened:
+        writer = None
+
+        def log(epoch: int, measured: Mapping[str, float]) -> None:
+            nonlocal writer
+            if writer is None:
+                # What a killed run had logged of this epoch and later ones is void. One file for all that follow:
+                # TensorBoard reads files in the order of their names, which tell seconds but not what came first.
+                writer = opened.enter_context(SummaryWriter(folder.path / "tensorboard", purge_step=epoch))
             for name, value in measured.items():
                 writer.add_scalar(name, value, epoch)
+            # A process that is killed loses what it holds.
+            writer.flush()
 
-    return log
+        yield log
