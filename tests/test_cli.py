@@ -108,6 +108,7 @@ def test_the_missing_plugin_of_a_run_is_named(wavezoo_, tmp_path):
         ("runs", "missing"),
         ("generate", "pathfinder", "--out", "images", "--size", "33"),
         ("generate", "pathfinder", "--out", "images", "--count", "0"),
+        ("generate", "pathfinder", "--out", "images", "--contour-length", "7"),
         ("generate", "listops", "--out", "lists", "--train", "-1"),
         ("evaluate", "missing"),
         ("list", "integrator"),

@@ -53,6 +53,19 @@ def test_no_linear_model_beats_55_percent():
     assert model.score(flat[4000:], labels[4000:]) < 0.55
 
 
+def test_easier_curves_are_shorter(tmp_path, monkeypatch):
+    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
+    ink = []
+    for contour_length in pathfinder.CONTOUR_LENGTHS:
+        folder = tmp_path / str(contour_length)
+        pathfinder.generate(folder, 32, 20, 0, 1, ignore, contour_length)
+        with pytest.raises(WavezooError, match=f"made by .*'contour_length': {contour_length}"):
+            pathfinder.generate(folder, 32, 20, 0, 1, ignore, 14 if contour_length != 14 else 9)
+        ink.append(find_dataset("lra_pathfinder").read(DataSource(str(folder))).train.inputs.mean())
+    assert ink == sorted(ink)
+    assert ink[0] < 0.75 * ink[-1]
+
+
 def test_path_x_images():
     image, label = draw_image(TASKS[128], 0, 0)
     assert image.shape == (128, 128)
@@ -128,6 +141,8 @@ def test_pathfinder_is_read_as_released(tmp_path, monkeypatch):
 def test_what_cannot_be_generated(size, count, workers, tmp_path):
     with pytest.raises(WavezooError, match=r"size is 33|count is 0|workers is 0"):
         pathfinder.generate(tmp_path / "out", size, count, 0, workers, ignore)
+    with pytest.raises(WavezooError, match=r"contour_length is 7.*6, 9"):
+        pathfinder.generate(tmp_path / "out", 32, 1, 0, 1, ignore, contour_length=7)
     assert not (tmp_path / "out").exists()
 
 

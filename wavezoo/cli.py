@@ -224,13 +224,16 @@ def check(
 def generate_pathfinder(
     out: Annotated[Path, typer.Option(help="The folder to write; a generation broken off there is continued.")],
     size: Annotated[int, typer.Option(help="Side of the images: 32 for Pathfinder, 128 for Path-X.")] = 32,
+    contour_length: Annotated[
+        int, typer.Option(help="Dashes of a target curve: 6 (easy), 9 (intermediate) or 14 (hard, the benchmark's).")
+    ] = 14,
     count: Annotated[int, typer.Option(help="Number of images.")] = 200_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are processors by default.")] = None,
 ) -> None:
     """Draw images for Pathfinder or Path-X, in the layout of the Long Range Arena's release."""
     with _progress_to(count) as advanced:
-        pathfinder.generate(out, size, count, seed, workers or os.cpu_count() or 1, advanced)
+        pathfinder.generate(out, size, count, seed, workers or os.cpu_count() or 1, advanced, contour_length)
     console.print(f"{count:,} images in {out}; train on them with --set data.path={out}", markup=False)
 
 

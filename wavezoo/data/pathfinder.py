@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from multiprocessing import get_context
@@ -14,16 +15,27 @@ from PIL import Image
 from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
 from wavezoo.data.listops import check_same
 from wavezoo.data.local import require_folder
-from wavezoo.data.pathfinder_images import TASKS, draw_image
+from wavezoo.data.pathfinder_images import TASKS, Task, draw_image
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.files import writing
 
 CLASSES = ("apart", "connected")
 # Samples in one folder, written as a whole; what an interrupted generation continues at.
 SHARD = 1000
+# Dashes of a target curve: easy, intermediate and hard. The release's folders are curv_baseline and
+# curv_contour_length_9 and _14.
+CONTOUR_LENGTHS = (6, 9, 14)
 
 
-def generate(out: Path, size: int, count: int, seed: int, workers: int, advanced: Callable[[int], None]) -> None:
+def generate(
+    out: Path,
+    size: int,
+    count: int,
+    seed: int,
+    workers: int,
+    advanced: Callable[[int], None],
+    contour_length: int = 14,
+) -> None:
     """Write images and labels as the Long Range Arena's release has them, ``imgs/N/*.png`` and ``metadata/N.npy``.
 
     Args:
@@ -33,16 +45,22 @@ def generate(out: Path, size: int, count: int, seed: int, workers: int, advanced
         seed: the same seed gives the same images, whatever the number of workers.
         workers: processes.
         advanced: is told how many more images are done.
+        contour_length: dashes of a target curve: 6 is easy, 9 intermediate, 14 hard, the benchmark's.
 
     Raises:
-        WavezooError: if there is no such size, or if the folder cannot be written or holds something else.
+        WavezooError: if there is no such size or contour length, or if the folder cannot be written or holds something
+            else.
     """
     if size not in TASKS:
         raise not_allowed("size", size, TASKS)
+    if contour_length not in CONTOUR_LENGTHS:
+        raise not_allowed("contour_length", contour_length, CONTOUR_LENGTHS)
+    task = replace(TASKS[size], target_segments=contour_length)
     for what, number in (("count", count), ("workers", workers)):
         if number < 1:
             raise WavezooError(f"{what} is {number}; give at least 1.")
-    check_same(out, {"task": "pathfinder", "size": size, "count": count, "seed": seed})
+    made_by = {"task": "pathfinder", "size": size, "contour_length": contour_length, "count": count, "seed": seed}
+    check_same(out, made_by)
     shards = [(shard, range(shard * SHARD, min((shard + 1) * SHARD, count))) for shard in range(-(-count // SHARD))]
     missing = []
     for shard, indices in shards:
@@ -53,7 +71,7 @@ def generate(out: Path, size: int, count: int, seed: int, workers: int, advanced
     # Started afresh: a forked child of a process with threads may hang.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         running = [
-            (shard, [pool.submit(_draw_some, size, seed, part) for part in _parts(indices)])
+            (shard, [pool.submit(_draw_some, task, seed, part) for part in _parts(indices)])
             for shard, indices in missing
         ]
         try:
@@ -72,10 +90,10 @@ def _parts(indices: range) -> list[range]:
     return [indices[start : start + 50] for start in range(0, len(indices), 50)]
 
 
-def _draw_some(size: int, seed: int, indices: range) -> list[tuple[int, bytes, int]]:
+def _draw_some(task: Task, seed: int, indices: range) -> list[tuple[int, bytes, int]]:
     drawn = []
     for index in indices:
-        image, label = draw_image(TASKS[size], seed, index)
+        image, label = draw_image(task, seed, index)
         buffer = BytesIO()
         Image.fromarray(image).save(buffer, "png")
         drawn.append((index, buffer.getvalue(), label))
@@ -155,7 +173,7 @@ def _entry(size: int, title: str, mean: float, std: float) -> DatasetEntry:
 
 Source: Linsley et al. 2018, as in the Long Range Arena (Tay et al. 2021), Apache-2.0. data.path is a folder of its
 release with imgs and metadata (pathfinder{size}/curv_contour_length_14, the hard one), or made by
-`wavezoo generate pathfinder --size {size} --count 200000 --out DIR`.
+`wavezoo generate pathfinder --size {size} --count 200000 --out DIR`; --contour-length 9 and 6 are easier.
 A sequence model takes the {size * size} intensities, or 256 byte tokens (data.tokens: true); an image model the images.
 Splits: the first 80 % for training, then 10 % for validation and 10 % for test (200,000 in the release).""",
         facts=ImageFacts(CLASSES, 1, size, (mean,), (std,)),
