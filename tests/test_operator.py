@@ -576,3 +576,12 @@ def test_a_graph_has_no_finer_grid():
     operator.set_grid_spacing(1)
     with pytest.raises(wavezoo.WavezooError, match="one grid only"):
         operator.set_grid_spacing(0.5)
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_the_layout_of_what_fields_give_does_not_reach_the_steps(ndim):
+    operator = wavezoo.create_operator(4, ndim, initial_velocity="projected", damping_field="pointwise")
+    x = torch.randn(2, *[6] * ndim, 4).movedim(-1, 1)
+    assert not x.is_contiguous()
+    given = operator.fields(x)
+    assert all(each is not None and each.is_contiguous() for each in given)

@@ -225,8 +225,13 @@ class WaveOperator(nn.Module):
 
         In cells / time and 1 / time on a grid of unit spacing, and in displacement per step.
         """
-        velocity = None if self.velocity_projection is None else self.velocity_projection(x) * self._step_ratio
-        return self.speed(x), None if self.damping_field is None else self.damping_field(x), velocity
+        # A 1x1 convolution by matrix product leaves channels last in memory, where every step's passes are slow.
+        speed = self.speed(x).contiguous()
+        gamma = None if self.damping_field is None else self.damping_field(x).contiguous()
+        velocity = None
+        if self.velocity_projection is not None:
+            velocity = self.velocity_projection(x).contiguous() * self._step_ratio
+        return speed, gamma, velocity
 
     def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
         """Return the medium for fields like ``u``, with time in steps and the Courant guard applied.
