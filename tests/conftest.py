@@ -8,7 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import pytest
 import torch
 
-from wavezoo.plugins import Registry
+from wavezoo.plugins.registry import Registry
 
 torch.set_num_threads(1)
 
@@ -17,7 +17,13 @@ torch.set_num_threads(1)
 def empty_registry(monkeypatch, tmp_path):
     """A registry of its own for tests that add plugins; modules from their folder are forgotten afterwards."""
     registry = Registry()
-    for module in ("wavezoo.plugins", "wavezoo.build", "wavezoo.describe", "wavezoo.cli", "wavezoo.train.prepare"):
+    for module in (
+        "wavezoo.plugins.registry",
+        "wavezoo.config.spec",
+        "wavezoo.cli.describe",
+        "wavezoo.cli.app",
+        "wavezoo.train.prepare",
+    ):
         monkeypatch.setattr(f"{module}.registry", registry)
     yield registry
     for name, module in list(sys.modules.items()):

@@ -7,53 +7,45 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wavezoo"
-# Each module or package with those of ours that it may import.
-FOUNDATION = {"bases", "contracts", "errors", "layers", "oscillator"}
-SCHEMES = {"laplacians", "integrators", "fields", "damping", "sources", "flows", "mixers"}
+# Each wing with those of ours that it may import: names -> the wave -> networks -> learning -> tools.
 ALLOWED = {
     "errors": set(),
-    "layers": {"errors"},
-    "devices": {"errors"},
-    "guard": set(),
-    "system": set(),
-    "contracts": {"errors", "layers", "system"},
-    "bases": {"contracts", "errors"},
-    "oscillator": set(),
-    **{axis: FOUNDATION | {axis} for axis in SCHEMES - {"mixers"}},
-    "mixers": FOUNDATION | {"mixers", "operator"},
-    "compatibility": {"contracts", "errors"},
-    "gradients": {"contracts", "errors"},
-    "operator": {"compatibility", "contracts", "errors", "gradients", "guard", "layers"},
-    "hookspecs": {"contracts"},
-    "builtin": {"contracts", "hookspecs"} | SCHEMES,
-    "plugins": {"contracts", "errors", "hookspecs", "builtin"},
-    "build": {"contracts", "errors", "operator", "plugins"},
-    "models": {"build", "contracts", "errors", "layers", "models", "operator"},
-    "testing": {"build", "contracts", "errors", "operator", "plugins", "testing"} | SCHEMES,
-    "data": {"data", "errors", "files"},
-    "recipe": {"errors"},
     "files": {"errors"},
-    "__main__": {"cli"},
-    "train": {"build", "data", "devices", "errors", "files", "models", "operator", "plugins", "recipe", "train"},
-    "analysis": {"bases", "contracts", "damping", "errors", "operator"},
-    "bench": {"bench", "build", "errors", "models", "operator"},
-    "export": {"contracts", "errors"},
-    "deploy": {"data", "errors", "models", "train"},
-    "describe": {"build", "contracts", "data", "errors", "models", "plugins", "recipe"},
+    "devices": {"errors"},
+    "wave": {"errors", "wave"},
+    "nn": {"errors", "nn", "wave"},
+    "mixers": {"errors", "mixers", "nn", "wave"},
+    "plugins": {"data", "errors", "mixers", "models", "plugins", "tasks", "wave"},
+    "config": {"config", "errors", "files", "mixers", "plugins", "wave"},
+    "models": {"config", "errors", "mixers", "models", "nn", "plugins", "wave"},
+    "data": {"data", "errors", "files", "plugins"},
+    "tasks": {"data", "errors", "files", "plugins", "tasks"},
+    "runs": {"config", "data", "errors", "files", "runs"},
+    "train": {"config", "data", "devices", "errors", "files", "models", "plugins", "runs", "tasks", "train", "wave"},
+    "experiments": {"config", "errors", "experiments", "files", "runs", "train"},
+    "testing": {"config", "errors", "mixers", "plugins", "testing", "wave"},
+    "bench": {"bench", "config", "errors", "mixers", "models", "wave"},
+    "export": {"config", "data", "errors", "export", "files", "models", "runs", "train", "wave"},
     "cli": {
         "bench",
+        "cli",
+        "config",
         "data",
-        "deploy",
-        "export",
-        "describe",
         "devices",
         "errors",
+        "experiments",
+        "export",
+        "models",
         "plugins",
-        "recipe",
+        "runs",
+        "tasks",
         "testing",
         "train",
     },
+    "__main__": {"cli"},
 }
+# Wings that others may import from inside functions only, since these register what those define.
+LAZY = {"plugins": {"data", "models", "tasks"}}
 # Accelerate is known to one place only.
 ACCELERATE = {"train"}
 
@@ -77,11 +69,11 @@ def part_of(file):
 
 
 def test_every_part_has_a_place():
-    assert {part_of(file) for file in FILES} == set(ALLOWED)
+    assert {part_of(file) for file in FILES} <= set(ALLOWED)
 
 
 def test_the_order_has_no_cycle():
-    remaining = {part: allowed - {part} for part, allowed in ALLOWED.items()}
+    remaining = {part: allowed - {part} - LAZY.get(part, set()) for part, allowed in ALLOWED.items()}
     while remaining:
         leaves = {part for part, allowed in remaining.items() if not allowed & set(remaining)}
         assert leaves, f"cycle among {sorted(remaining)}"
@@ -119,6 +111,11 @@ def test_top_level_is_what_was_agreed():
         "pyproject.toml",
         "README.md",
         "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "docs",
+        "mkdocs.yml",
         ".ci",
         ".gitignore",
+        ".pre-commit-config.yaml",
     }

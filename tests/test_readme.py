@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import timm
 
-import wavezoo.hookspecs
+import wavezoo.plugins.hooks
+from wavezoo.cli.describe import list_names
 from wavezoo.data import DATASETS
-from wavezoo.describe import list_names
 from wavezoo.models.sequence import SEQUENCE_MODELS
-from wavezoo.operator import COURANT_GUARDS, INITIAL_VELOCITIES, READOUTS
-from wavezoo.plugins import AXES, registry
+from wavezoo.plugins.registry import AXES, registry
+from wavezoo.wave.operator import COURANT_GUARDS, INITIAL_VELOCITIES, READOUTS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -30,7 +30,7 @@ def test_every_scheme_is_in_the_table(name):
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("hook", [name for name in vars(wavezoo.hookspecs) if name.startswith("wavezoo_")])
+@pytest.mark.parametrize("hook", [name for name in vars(wavezoo.plugins.hooks) if name.startswith("wavezoo_")])
 def test_every_hook_is_in_the_table(hook):
     assert f"| `{hook}` |" in README
 

@@ -2,28 +2,24 @@
 
 from importlib.metadata import version
 
-from wavezoo.build import create_mixer, create_operator
-from wavezoo.contracts import (
-    Damping,
-    Flow,
-    Integrator,
-    Kick,
-    Laplacian,
-    Mixer,
-    Modes,
-    ParameterField,
-    Requires,
-    Source,
-    WaveState,
-    WaveSystem,
-)
+from wavezoo.config.spec import create_mixer, create_operator
 from wavezoo.errors import PluginError, PluginWarning, ReverseWarning, WavezooError
-from wavezoo.hookspecs import hookimpl
+from wavezoo.mixers.base import Mixer
 from wavezoo.models.sequence import WavePDESequence, create_sequence_model
 from wavezoo.models.wavepde import WavePDE
-from wavezoo.operator import Trajectory, WaveOperator
-from wavezoo.plugins import load as load_plugin
-from wavezoo.plugins import register
+from wavezoo.plugins.hooks import hookimpl
+from wavezoo.plugins.registry import load as load_plugin
+from wavezoo.plugins.registry import register
+from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.fields.base import ParameterField
+from wavezoo.wave.flows.base import Flow
+from wavezoo.wave.integrators.base import Integrator
+from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.operator import Trajectory, WaveOperator
+from wavezoo.wave.scheme import Requires
+from wavezoo.wave.sources.base import Source
+from wavezoo.wave.spectral.modes import Modes
+from wavezoo.wave.system import WaveState, WaveSystem
 
 __all__ = [
     "Damping",

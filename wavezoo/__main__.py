@@ -1,5 +1,5 @@
 """``python -m wavezoo``, for launchers of many processes."""
 
-from wavezoo.cli import main
+from wavezoo.cli.app import main
 
 main()

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
-from wavezoo.build import create_mixer, create_operator
+from wavezoo.config.spec import create_mixer, create_operator
 from wavezoo.errors import WavezooError
-from wavezoo.operator import WaveOperator
+from wavezoo.wave.operator import WaveOperator
 
 # Batch and channels on each grid: about a million numbers or more, as in the stages of a backbone.
 SIZES: dict[tuple[int, ...], tuple[int, int]] = {

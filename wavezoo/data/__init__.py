@@ -1,16 +1,9 @@
 """Data sets by name."""
 
-from wavezoo.data import cifar, digits, image_folder, listops, mnist, mnist1d, pathfinder, text
-from wavezoo.data.entry import (
-    DatasetEntry,
-    DataSource,
-    Facts,
-    ImageFacts,
-    SequenceFacts,
-    Split,
-    Splits,
-    TokenRuns,
-)
+from wavezoo.data.entry import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts, Split, Splits, TokenRuns
+from wavezoo.data.images import cifar, digits, image_folder, mnist
+from wavezoo.data.sequences import listops, mnist1d, pathfinder
+from wavezoo.data.text import text
 from wavezoo.errors import not_allowed
 
 __all__ = [

@@ -1,1 +1,19 @@
-"""Mixers of positions: the wave operator, and what it is compared with."""
+"""Mixers of positions, the wave operator among them: the contract, and one a file."""
+
+from wavezoo.mixers.attention import AttentionMixer
+from wavezoo.mixers.base import Mixer
+from wavezoo.mixers.depthwise import DepthwiseMixer
+from wavezoo.mixers.global_filter import GlobalFilterMixer
+from wavezoo.mixers.none import NoMixer
+from wavezoo.mixers.pooling import PoolingMixer
+from wavezoo.mixers.wave import WaveMixer
+
+__all__ = [
+    "AttentionMixer",
+    "DepthwiseMixer",
+    "GlobalFilterMixer",
+    "Mixer",
+    "NoMixer",
+    "PoolingMixer",
+    "WaveMixer",
+]

@@ -3,8 +3,8 @@
 from timm.layers import Attention
 from torch import Tensor
 
-from wavezoo.contracts import Mixer
 from wavezoo.errors import WavezooError
+from wavezoo.mixers.base import Mixer
 
 HEAD_CHANNELS = 32
 

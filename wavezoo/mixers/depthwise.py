@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from wavezoo.contracts import Mixer
 from wavezoo.errors import WavezooError
-from wavezoo.layers import GridConv
+from wavezoo.mixers.base import Mixer
+from wavezoo.wave.convolution import GridConv
 
 
 class DepthwiseMixer(Mixer):

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wavezoo.contracts import Grid, Mixer
 from wavezoo.errors import WavezooError
+from wavezoo.mixers.base import Mixer
+from wavezoo.wave.scheme import Grid
 
 
 class GlobalFilterMixer(Mixer):

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from wavezoo.contracts import Mixer
+from wavezoo.mixers.base import Mixer
 
 
 class NoMixer(Mixer):

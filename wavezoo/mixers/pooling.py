@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from wavezoo.contracts import Mixer
 from wavezoo.errors import WavezooError
+from wavezoo.mixers.base import Mixer
 
 
 class PoolingMixer(Mixer):

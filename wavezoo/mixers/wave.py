@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from wavezoo.contracts import Mixer
-from wavezoo.operator import WaveOperator
+from wavezoo.mixers.base import Mixer
+from wavezoo.wave.operator import WaveOperator
 
 
 class WaveMixer(Mixer):

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from wavezoo.build import OPERATOR_CHOICES, PRESETS
+from wavezoo.config.spec import OPERATOR_CHOICES, PRESETS
 from wavezoo.errors import WavezooError, nearest_first, not_allowed, require_positive
-from wavezoo.operator import WaveOperator
+from wavezoo.wave.operator import WaveOperator
 
 # With the two 1x1 convolutions around the mixer, this gives a model the parameters of the ConvNeXt of its stage plan.
 MLP_RATIO = 2.875

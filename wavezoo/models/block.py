@@ -10,10 +10,12 @@ from timm.models import register_notrace_module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wavezoo.build import SchemeSpec, create_mixer, takes_operator
-from wavezoo.contracts import Mixer
+from wavezoo.config.spec import SchemeSpec, create_mixer, takes_operator
 from wavezoo.errors import WavezooError
-from wavezoo.layers import GridConv, Mlp, conv, norm_layer
+from wavezoo.mixers.base import Mixer
+from wavezoo.nn.mlp import Mlp
+from wavezoo.nn.norm import norm_layer
+from wavezoo.wave.convolution import GridConv, conv
 
 
 class GatedMixer(nn.Module):

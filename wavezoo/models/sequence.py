@@ -13,11 +13,11 @@ from timm.layers import calculate_drop_path_rates
 from timm.models import checkpoint_seq
 from torch import Tensor, nn
 
-from wavezoo.build import SchemeSpec
+from wavezoo.config.spec import SchemeSpec
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.layers import norm_layer
 from wavezoo.models.backbone import MLP_RATIO, Backbone, check_operator_choices, check_settings
 from wavezoo.models.block import Block
+from wavezoo.nn.norm import norm_layer
 
 SEQUENCE_POOLS = ("mean", "first", "last", "")
 

@@ -21,11 +21,12 @@ from timm.models import (
 from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
-from wavezoo.build import SchemeSpec
+from wavezoo.config.spec import SchemeSpec
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.layers import GridConv, norm_layer
 from wavezoo.models.backbone import MLP_RATIO, Backbone, check_operator_choices, check_settings
 from wavezoo.models.block import Block
+from wavezoo.nn.norm import norm_layer
+from wavezoo.wave.convolution import GridConv
 
 __all__ = ["WavePDE"]
 

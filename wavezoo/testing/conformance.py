@@ -12,10 +12,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wavezoo.contracts import Scheme
 from wavezoo.errors import WavezooError
-from wavezoo.plugins import CONTRACTS
+from wavezoo.plugins.registry import CONTRACTS
 from wavezoo.testing import damping, fields, flows, integrators, laplacians, mixers, sources
+from wavezoo.wave.scheme import Scheme
 
 Check = Callable[[], None]
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping, Kick, WaveState, WaveSystem
-from wavezoo.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.testing.assertions import (
     growth,
     random_input,
@@ -20,6 +18,9 @@ from wavezoo.testing.assertions import (
 )
 from wavezoo.testing.integrators import convergence
 from wavezoo.testing.problems import rough_start
+from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.wave.system import WaveState, WaveSystem
 
 Build = Callable[[], Damping]
 

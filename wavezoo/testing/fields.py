@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 
-from wavezoo.contracts import ParameterField
 from wavezoo.testing.assertions import (
     grids,
     random_input,
@@ -17,6 +16,7 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.wave.fields.base import ParameterField
 
 Build = Callable[..., ParameterField]
 

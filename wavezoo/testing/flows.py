@@ -5,7 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Flow
 from wavezoo.testing.assertions import (
     grids,
     random_input,
@@ -17,6 +16,7 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.wave.flows.base import Flow
 
 Build = Callable[[int, int], Flow]
 

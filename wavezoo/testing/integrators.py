@@ -7,11 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping, Integrator, Modes, WaveState, WaveSystem
-from wavezoo.damping.exponential import ExponentialDamping
-from wavezoo.damping.midpoint import MidpointDamping
-from wavezoo.damping.none import NoDamping
-from wavezoo.laplacians.spectral import SpectralLaplacian
 from wavezoo.testing.assertions import (
     growth,
     observed_order,
@@ -23,6 +18,14 @@ from wavezoo.testing.assertions import (
     require_order,
 )
 from wavezoo.testing.problems import Problem, rough_start, varying_medium
+from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.damping.exponential import ExponentialDamping
+from wavezoo.wave.damping.midpoint import MidpointDamping
+from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.integrators.base import Integrator
+from wavezoo.wave.laplacians.spectral import SpectralLaplacian
+from wavezoo.wave.spectral.modes import Modes
+from wavezoo.wave.system import WaveState, WaveSystem
 
 Build = Callable[[], Integrator]
 

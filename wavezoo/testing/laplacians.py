@@ -7,7 +7,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Grid, Laplacian
 from wavezoo.testing.assertions import (
     grids,
     observed_order,
@@ -23,6 +22,8 @@ from wavezoo.testing.assertions import (
     require_order,
 )
 from wavezoo.testing.problems import dense_matrix, eigenfunction
+from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.scheme import Grid
 
 Build = Callable[[int, int], Laplacian]
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wavezoo.build import create_operator
-from wavezoo.contracts import Mixer
+from wavezoo.config.spec import create_operator
 from wavezoo.errors import WavezooError
+from wavezoo.mixers.base import Mixer
 from wavezoo.testing.assertions import (
     grids,
     random_input,

@@ -7,9 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Damping, Integrator, Laplacian, WaveSystem
-from wavezoo.damping.none import NoDamping
-from wavezoo.laplacians.spectral import SpectralLaplacian
+from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.integrators.base import Integrator
+from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.laplacians.spectral import SpectralLaplacian
+from wavezoo.wave.system import WaveSystem
 
 
 class Problem(NamedTuple):

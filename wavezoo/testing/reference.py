@@ -14,7 +14,7 @@ from einops import einsum, rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from wavezoo.operator import WaveOperator
+from wavezoo.wave.operator import WaveOperator
 
 
 def dense_spectral_laplacian(grid: Sequence[int]) -> Tensor:

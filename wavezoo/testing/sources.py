@@ -5,10 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.contracts import Source, WaveSystem
-from wavezoo.damping.none import NoDamping
-from wavezoo.integrators.velocity_verlet import VelocityVerlet
-from wavezoo.laplacians.spectral import SpectralLaplacian
 from wavezoo.testing.assertions import (
     grids,
     random_input,
@@ -20,6 +16,11 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.wave.laplacians.spectral import SpectralLaplacian
+from wavezoo.wave.sources.base import Source
+from wavezoo.wave.system import WaveSystem
 
 Build = Callable[[int, int], Source]
 

@@ -1,9 +1,9 @@
 """From a recipe to a trained model in a run folder, and back."""
 
-from wavezoo.train.compare import average_runs, compare_runs, list_runs
+from wavezoo.runs.compare import average_runs, compare_runs, list_runs
+from wavezoo.runs.folder import load_weights
 from wavezoo.train.evaluate import evaluate, load_run
 from wavezoo.train.interruption import InterruptedTraining
-from wavezoo.train.run_folder import load_weights
 from wavezoo.train.start import resume, train
 
 __all__ = [

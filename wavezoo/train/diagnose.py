@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from wavezoo.operator import WaveOperator
+from wavezoo.wave.operator import WaveOperator
 
 
 @torch.no_grad()

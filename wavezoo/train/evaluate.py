@@ -8,12 +8,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from wavezoo.config.recipe import Recipe
 from wavezoo.data import Facts, ImageFacts, find_dataset
 from wavezoo.errors import WavezooError, require_positive
-from wavezoo.recipe import Recipe
+from wavezoo.runs.folder import RunFolder
 from wavezoo.train.loaders import build_loader
 from wavezoo.train.prepare import Model, build_accelerator, build_model, for_sequences, load_splits
-from wavezoo.train.run_folder import RunFolder
 
 
 class Confusion(NamedTuple):

@@ -22,9 +22,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
+from wavezoo.config.recipe import AugmentationSection, Recipe
 from wavezoo.data import Facts, ImageFacts, SequenceFacts, Split, TokenRuns
 from wavezoo.errors import WavezooError
-from wavezoo.recipe import AugmentationSection, Recipe
 from wavezoo.train.interruption import leave_ctrl_c_to_the_main_process
 
 # The index of a sample and the seed of what is drawn at random for it.

@@ -19,16 +19,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from wavezoo.config.recipe import Recipe, dump_recipe
 from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
-from wavezoo.recipe import Recipe, dump_recipe
+from wavezoo.runs.folder import RunFolder, versions
+from wavezoo.runs.plots import draw_curves
 from wavezoo.train.checkpoint import Trained, save_checkpoint
 from wavezoo.train.diagnose import courant_margin, explain_divergence
 from wavezoo.train.evaluate import Confusion, confusion
 from wavezoo.train.interruption import InterruptedTraining, Interruption
 from wavezoo.train.loaders import Batch, EpochSampler
-from wavezoo.train.plots import draw_curves
-from wavezoo.train.run_folder import RunFolder, versions
 
 MARGIN_SAMPLES = 16
 # Classes whose accuracies still fit on a screen.

@@ -13,14 +13,14 @@ from timm.optim import create_optimizer_v2, list_optimizers
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 
-from wavezoo.build import OPERATOR_CHOICES, check_options
+from wavezoo.config.recipe import AugmentationSection, DataSection, Recipe
+from wavezoo.config.spec import OPERATOR_CHOICES, check_options
 from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts, Split, Splits, TokenRuns
 from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence, create_sequence_model
 from wavezoo.models.wavepde import WavePDE
-from wavezoo.plugins import registry
-from wavezoo.recipe import AugmentationSection, DataSection, Recipe
+from wavezoo.plugins.registry import registry
 from wavezoo.train.loaders import sequence_facts
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}

@@ -10,11 +10,12 @@ from accelerate.utils import set_seed
 from rich.console import Console
 from timm.utils import ModelEmaV3
 
+from wavezoo.config.recipe import Recipe, load_recipe_text
 from wavezoo.data import Facts, find_dataset
 from wavezoo.errors import WavezooError
-from wavezoo.recipe import Recipe, load_recipe_text
+from wavezoo.runs.compare import FREE_KEYS, flat
+from wavezoo.runs.folder import RunFolder
 from wavezoo.train.checkpoint import Progress, Trained, load_checkpoint
-from wavezoo.train.compare import FREE_KEYS, flat
 from wavezoo.train.loaders import EpochSampler, build_loader
 from wavezoo.train.loop import Trainer
 from wavezoo.train.prepare import (
@@ -27,7 +28,6 @@ from wavezoo.train.prepare import (
     for_sequences,
     load_splits,
 )
-from wavezoo.train.run_folder import RunFolder
 
 
 def train(recipe: Recipe, out: Path, device: str = "auto", console: Console | None = None) -> dict[str, Any]:

@@ -1,0 +1,215 @@
+"""Generated data sets: the same for the same seed, continued where broken off, and like the originals."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from wavezoo.data import DataSource, find_dataset
+from wavezoo.data.sequences import listops, pathfinder
+from wavezoo.data.sequences.pathfinder_images import TASKS, draw_image
+from wavezoo.errors import WavezooError
+
+
+def ignore(count):
+    pass
+
+
+def files(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture(scope="module")
+def images():
+    drawn = [draw_image(TASKS[32], 0, index) for index in range(200)]
+    return np.stack([image for image, _ in drawn]) / 255, np.array([label for _, label in drawn])
+
+
+def test_pathfinder_images_have_the_statistics_of_the_benchmarks(images):
+    pixels, labels = images
+    measured = [pixels.mean(), pixels.std(), (pixels > 0.1).mean(), (pixels > 0.5).mean()]
+    spread = [np.std([f(x) for x in pixels]) / 200**0.5 for f in (np.mean, np.std, lambda x: (x > 0.1).mean())]
+    # Four standard errors of 200 images, and the 2 % to which the published figures are known.
+    for value, published, error in zip(measured, (0.080, 0.201, 0.154, 0.085), [*spread, spread[0]], strict=True):
+        assert abs(value - published) < 4 * error + 0.02 * published
+    assert abs(labels.mean() - 0.5) < 4 * 0.5 / 200**0.5
+    assert pixels.min() == 0
+    assert pixels.max() == 1
+
+
+def test_no_linear_model_solves_pathfinder(images):
+    pixels, labels = images
+    flat = pixels.reshape(len(pixels), -1)
+    model = LogisticRegression(C=0.01, max_iter=200).fit(flat[:120], labels[:120])
+    # Chance is 50 %, its standard error on 80 images 5.6 points.
+    assert model.score(flat[120:], labels[120:]) < 0.5 + 3 * 0.056
+
+
+@pytest.mark.slow
+def test_no_linear_model_beats_55_percent():
+    drawn = [draw_image(TASKS[32], 1, index) for index in range(6000)]
+    flat, labels = np.stack([image.ravel() for image, _ in drawn]) / 255, np.array([label for _, label in drawn])
+    model = LogisticRegression(C=0.003, max_iter=300).fit(flat[:4000], labels[:4000])
+    assert model.score(flat[4000:], labels[4000:]) < 0.55
+
+
+def test_easier_curves_are_shorter(tmp_path, monkeypatch):
+    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
+    ink = []
+    for contour_length in pathfinder.CONTOUR_LENGTHS:
+        folder = tmp_path / str(contour_length)
+        pathfinder.generate(folder, 32, 20, 0, 1, ignore, contour_length)
+        with pytest.raises(WavezooError, match=f"made by .*'contour_length': {contour_length}"):
+            pathfinder.generate(folder, 32, 20, 0, 1, ignore, 14 if contour_length != 14 else 9)
+        ink.append(find_dataset("lra_pathfinder").read(DataSource(str(folder))).train.inputs.mean())
+    assert ink == sorted(ink)
+    assert ink[0] < 0.75 * ink[-1]
+
+
+def test_path_x_images():
+    image, label = draw_image(TASKS[128], 0, 0)
+    assert image.shape == (128, 128)
+    assert label in (0, 1)
+    again, _ = draw_image(TASKS[128], 0, 0)
+    assert np.array_equal(image, again)
+
+
+def test_pathfinder_is_the_same_for_any_number_of_processes_and_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr(pathfinder, "SHARD", 4)
+    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
+    pathfinder.generate(tmp_path / "one", 32, 10, 3, 1, ignore)
+    monkeypatch.setattr(pathfinder, "_parts", lambda indices: [indices[:1], indices[1:]])
+    advances = []
+    pathfinder.generate(tmp_path / "two", 32, 10, 3, 2, advances.append)
+    assert sum(advances) == 10
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    before = files(tmp_path / "one")
+    (tmp_path / "one" / "metadata" / "1.npy").unlink()
+    with pytest.raises(WavezooError, match="6 of 10 images: its generation was broken off"):
+        find_dataset("lra_pathfinder").read(DataSource(str(tmp_path / "one")))
+    drawn = []
+    monkeypatch.setattr(pathfinder, "draw_image", lambda *key: drawn.append(key) or draw_image(*key))
+    pathfinder.generate(tmp_path / "one", 32, 10, 3, 1, ignore)
+    assert {index for _, _, index in drawn} == set(range(4, 8))
+    assert files(tmp_path / "one") == before
+    with pytest.raises(WavezooError, match=r"made by .*'seed': 3.* not by .*'seed': 4"):
+        pathfinder.generate(tmp_path / "one", 32, 10, 4, 1, ignore)
+
+
+class InThisProcess:
+    """An executor that does at once what it is asked to."""
+
+    def __init__(self, workers, context):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def submit(self, function, *arguments):
+        from concurrent.futures import Future
+
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+def test_pathfinder_is_read_as_released(tmp_path, monkeypatch):
+    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
+    pathfinder.generate(tmp_path, 32, 20, 0, 1, ignore)
+    (tmp_path / "made_by.json").unlink()
+    data = find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
+    expected = [draw_image(TASKS[32], 0, index) for index in range(20)]
+    split = np.concatenate([data.train.inputs, data.validation.inputs, data.test.inputs])[..., 0]
+    labels = np.concatenate([data.train.labels, data.validation.labels, data.test.labels])
+    assert np.array_equal(split, np.stack([image for image, _ in expected]))
+    assert labels.tolist() == [label for _, label in expected]
+    assert [len(data.train), len(data.validation), len(data.test)] == [16, 2, 2]
+    (tmp_path / "imgs" / "0" / "sample_3.png").write_bytes(b"")
+    with pytest.raises(WavezooError, match=r"sample_3\.png is missing, damaged"):
+        find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
+    with pytest.raises(WavezooError, match="not 128 x 128"):
+        find_dataset("lra_pathx").read(DataSource(str(tmp_path)))
+    (tmp_path / "metadata" / "0.npy").write_text("imgs/0 sample")
+    with pytest.raises(WavezooError, match=r"0\.npy is damaged"):
+        find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
+
+
+@pytest.mark.parametrize(("size", "count", "workers"), [(33, 1, 1), (32, 0, 1), (32, 1, 0)])
+def test_what_cannot_be_generated(size, count, workers, tmp_path):
+    with pytest.raises(WavezooError, match=r"size is 33|count is 0|workers is 0"):
+        pathfinder.generate(tmp_path / "out", size, count, 0, workers, ignore)
+    with pytest.raises(WavezooError, match=r"contour_length is 7.*6, 9"):
+        pathfinder.generate(tmp_path / "out", 32, 1, 0, 1, ignore, contour_length=7)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_something_else_is_not_touched(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    for generate in (
+        lambda: pathfinder.generate(tmp_path, 32, 1, 0, 1, ignore),
+        lambda: listops.generate(tmp_path, 0, {"train": 1, "validation": 1, "test": 1}, ignore),
+    ):
+        with pytest.raises(WavezooError, match="holds something else"):
+            generate()
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+def value_of(tokens):
+    """Evaluate an expression from its tokens, by a stack."""
+    stack = [[]]
+    for token in tokens:
+        if token == "]":
+            operator, *values = stack.pop()
+            ordered = sorted(values)
+            middle = len(ordered) // 2
+            median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) // 2
+            answers = {"[MIN": ordered[0], "[MAX": ordered[-1], "[MED": median, "[SM": sum(values) % 10}
+            stack[-1].append(answers[operator])
+        elif token.startswith("["):
+            stack.append([token])
+        else:
+            stack[-1].append(int(token))
+    return stack[0][0]
+
+
+def test_listops_has_the_right_values_and_lengths(tmp_path):
+    counts = {"train": 20, "validation": 5, "test": 5}
+    listops.generate(tmp_path / "one", 0, counts, ignore)
+    listops.generate(tmp_path / "two", 0, counts, ignore)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    data = find_dataset("listops").read(DataSource(str(tmp_path / "one"), partial=True))
+    seen = set()
+    for split in (data.train, data.validation, data.test):
+        for index, label in enumerate(split.labels):
+            tokens = [listops.TOKENS[token] for token in split.inputs[index]]
+            assert tokens.pop() == "<end>"
+            assert 500 < len(tokens) < 2000
+            assert value_of(tokens) == label
+            seen.add(tuple(tokens))
+    assert len(seen) == 30
+    assert json.loads((tmp_path / "one" / "made_by.json").read_text())["task"] == "listops"
+
+
+def test_listops_trees():
+    rng = np.random.default_rng(0)
+    trees = [listops.draw_tree(rng)[0] for _ in range(4000)]
+    operators = sum(len(tokens) > 1 for tokens in trees) / len(trees)
+    assert abs(operators - 0.25) < 4 * (0.25 * 0.75 / 4000) ** 0.5
+    deepest = [listops.draw_tree(rng, depth=10)[0] for _ in range(100)]
+    assert all(len(tokens) == 1 for tokens in deepest)
+
+
+@pytest.mark.parametrize("row", ["[MIN 1 2 ]", "[MEAN 1 2 ]\t1", "[MIN 1 2 ]\tx"])
+def test_a_damaged_listops_file_names_the_line(row, tmp_path):
+    good = "Source\tTarget\n( [MIN 3 4 ] )\t3\n"
+    for name in ("basic_train.tsv", "basic_val.tsv", "basic_test.tsv"):
+        (tmp_path / name).write_text(good)
+    data = find_dataset("listops").read(DataSource(str(tmp_path), partial=True))
+    assert [listops.TOKENS[token] for token in data.test.inputs[0]] == ["[MIN", "3", "4", "]", "<end>"]
+    (tmp_path / "basic_val.tsv").write_text(good + row + "\n")
+    with pytest.raises(WavezooError, match=r"basic_val\.tsv:3 is no expression"):
+        find_dataset("listops").read(DataSource(str(tmp_path), partial=True))

@@ -1,0 +1,13 @@
+import pytest
+
+import wavezoo.testing
+from wavezoo.plugins.registry import AXES, registry
+
+CHECKS = [
+    check for axis in AXES for scheme in registry.schemes(axis).values() for check in wavezoo.testing.checks(scheme)
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_conformance(check):
+    check()

@@ -1,0 +1,180 @@
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
+
+import wavezoo
+from wavezoo.plugins.registry import registry
+from wavezoo.testing.reference import dense_spectral_laplacian, reference_output
+from wavezoo.wave.adjoint import GRADIENTS, LARGEST_AMPLIFICATION
+
+MIB = 2**20
+REVERSIBLE = [name for name, scheme in registry.schemes("integrators").items() if scheme.reversible]
+IRREVERSIBLE = [name for name, scheme in registry.schemes("integrators").items() if not scheme.reversible]
+
+
+def random(*shape, dtype=torch.float64, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def build(gradient, ndim=2, dtype=torch.float64, **choices):
+    torch.manual_seed(0)
+    return wavezoo.create_operator(3, ndim, gradient=gradient, **choices).to(dtype)
+
+
+def gradients(function, operator, x):
+    x = x.clone().requires_grad_()
+    output = function(x)
+    weight = random(*output.shape, dtype=output.dtype, seed=1)
+    return [output, *torch.autograd.grad((output * weight).sum(), [x, *operator.parameters()])]
+
+
+def assert_close(actual, expected, **tolerances):
+    for one, other in zip(actual, expected, strict=True):
+        torch.testing.assert_close(one, other, **tolerances)
+
+
+def choices_for(integrator):
+    uniform = registry.scheme("integrators", integrator).requires.uniform_speed
+    return {"integrator": integrator, "speed": "constant"} if uniform else {"integrator": integrator}
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("velocity", ["zero", "projected"])
+def test_equals_the_gradient_of_a_dense_reference(gradient, velocity):
+    operator = build(gradient, initial_velocity=velocity, dt=0.4)
+    x, laplacian = random(2, 3, 6, 5), dense_spectral_laplacian((6, 5))
+    expected = gradients(lambda x: reference_output(operator, x, "stepped", laplacian), operator, x)
+    assert_close(gradients(operator, operator, x), expected, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("gradient", ["recompute", "reverse"])
+@pytest.mark.parametrize("integrator", REVERSIBLE)
+@pytest.mark.parametrize("readout", ["displacement", "projected"])
+def test_equals_the_stored_gradient(readout, integrator, gradient):
+    choices = {"readout": readout, "initial_velocity": "projected", "steps": 6, **choices_for(integrator)}
+    x = random(2, 3, 6, 5)
+    stored, other = build("store", **choices), build(gradient, **choices)
+    assert_close(gradients(other, other, x), gradients(stored, stored, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("gradient", ["recompute", "reverse"])
+def test_learned_laplacians_sources_and_flows_have_their_gradient(gradient):
+    choices = {"laplacian": "fractional", "source": "klein_gordon", "flow": "uniform", "damping_field": "pointwise"}
+    x = random(2, 3, 6, 5)
+    stored, other = build("store", **choices), build(gradient, **choices)
+    assert_close(gradients(other, other, x), gradients(stored, stored, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_agrees_with_float64_under_autocast(gradient, dtype):
+    x = random(2, 3, 6, 5, dtype=torch.float32)
+    exact = build("store")
+    expected = gradients(exact, exact, x.double())
+    operator = build(gradient, dtype=torch.float32)
+    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        actual = gradients(operator, operator, x)
+    # Two rounding errors of the convolution that makes the speed, relative to the size of each gradient.
+    units = 4 * torch.finfo(dtype).eps if dtype == torch.bfloat16 else 100 * torch.finfo(dtype).eps
+    for one, other in zip(actual, expected, strict=True):
+        assert (one.double() - other).abs().max() <= units * other.abs().max()
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("method", ["fft", "matmul"])
+def test_agrees_under_compile(gradient, method):
+    torch._dynamo.reset()
+    operator = build(gradient, laplacian={"name": "spectral", "method": method})
+    x = random(2, 3, 6, 5)
+    compiled = torch.compile(operator, fullgraph=True, backend="aot_eager")
+    assert_close(gradients(compiled, operator, x), gradients(operator, operator, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("gradient", ["recompute", "reverse"])
+def test_randomness_elsewhere_stays_as_it_is(gradient):
+    def run(gradient):
+        operator = build(gradient)
+        model = nn.Sequential(nn.Dropout(0.3), operator, nn.Dropout(0.3), nn.Conv2d(3, 3, 1).double(), nn.Dropout(0.3))
+        torch.manual_seed(3)
+        return [*gradients(model, operator, random(2, 3, 6, 5)), torch.rand(3)]
+
+    torch.manual_seed(0)
+    expected = run("store")
+    torch.manual_seed(0)
+    assert_close(run(gradient), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_functional_transforms_work_with_store_and_are_refused_by_the_others():
+    x, weight = random(2, 3, 6, 5), random(2, 3, 6, 5, seed=1)
+    for gradient in GRADIENTS:
+        operator = build(gradient)
+
+        def loss(x):
+            return (operator(x) * weight).sum()  # noqa: B023
+
+        if gradient == "store":
+            torch.testing.assert_close(torch.func.grad(loss)(x), gradients(operator, operator, x)[1])
+            torch.testing.assert_close(torch.func.vmap(operator)(x[:, None]).squeeze(1), operator(x))
+        else:
+            with pytest.raises(RuntimeError, match=r"hooks|setup_context"):
+                torch.func.grad(loss)(x)
+
+
+def kept_mib(operator, x):
+    """The size of the distinct storages that the forward pass saves, those of parameters aside."""
+    kept = {}
+    parameters = {parameter.untyped_storage().data_ptr() for parameter in operator.parameters()}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = operator(x)
+    del output
+    return sum(storage.nbytes() for storage in kept.values()) / MIB
+
+
+@pytest.mark.parametrize("gradient", ["recompute", "reverse"])
+def test_what_is_kept_does_not_depend_on_the_steps_and_is_less_than_attention_keeps(gradient):
+    x = torch.randn(8, 128, 1024, requires_grad=True)
+    few, many = (kept_mib(wavezoo.create_operator(128, 1, gradient=gradient, steps=steps), x) for steps in (2, 12))
+    assert few == many
+    assert few < 24
+    if gradient == "recompute":
+        assert few == x.untyped_storage().nbytes() / MIB
+    assert kept_mib(wavezoo.create_operator(128, 1, steps=12), x) > 100
+
+
+@pytest.mark.parametrize("integrator", IRREVERSIBLE)
+def test_reverse_is_refused_for_integrators_that_are_not_reversible(integrator):
+    with pytest.raises(wavezoo.WavezooError, match=r'not reversible.*gradient="recompute"'):
+        build("reverse", integrator=integrator, courant_guard="off")
+
+
+def test_reverse_is_refused_for_damping_that_is_not_reversible():
+    with pytest.raises(wavezoo.WavezooError, match="LinearDamping is not reversible"):
+        build("reverse", damping="linear")
+
+
+def test_reverse_recomputes_and_says_so_where_damping_would_amplify_rounding():
+    strong = {"damping_field": {"name": "constant", "initial": 4.0}, "steps": 8}
+    x = random(2, 3, 6, 5)
+    stored, operator = build("store", **strong), build("reverse", **strong)
+    with pytest.warns(wavezoo.ReverseWarning, match=f"more than {LARGEST_AMPLIFICATION:g}"):
+        actual = gradients(operator, operator, x)
+    assert_close(actual, gradients(stored, stored, x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weak = build("reverse", damping_field={"name": "constant", "initial": 1.0}, steps=8)
+        gradients(weak, weak, x)
+
+
+def test_the_backward_pass_can_be_differentiated_again():
+    operator = build("store", ndim=1)
+    assert torch.autograd.gradgradcheck(operator, random(1, 3, 5).requires_grad_())

@@ -1,0 +1,126 @@
+"""What there is, by name, and what each thing is, in words: read from the docstrings and facts themselves."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import timm
+from torch import nn
+
+from wavezoo.config.recipe import find_recipe, load_recipe, recipe_names
+from wavezoo.config.spec import OPERATOR_CHOICES, scheme_options
+from wavezoo.data import DATASETS, DatasetEntry, ImageFacts, SequenceFacts
+from wavezoo.errors import not_allowed
+from wavezoo.models.sequence import SEQUENCE_MODELS
+from wavezoo.plugins.registry import AXES, CONTRACTS, registry
+from wavezoo.wave.scheme import Scheme
+
+KINDS = (*AXES, "models", "recipes", "datasets")
+
+
+def list_names(kind: str) -> list[tuple[str, str]]:
+    """Return the names of a kind, each with its first line.
+
+    Raises:
+        WavezooError: if there is no such kind.
+    """
+    if kind == "models":
+        entry_points = {name: timm.model_entrypoint(name) for name in timm.list_models("wavepde*")} | SEQUENCE_MODELS
+        return [(name, _first_line(entry_point.__doc__)) for name, entry_point in entry_points.items()]
+    if kind == "recipes":
+        return [(name, load_recipe(find_recipe(name)).description) for name in recipe_names()]
+    if kind == "datasets":
+        return [(name, _first_line(dataset.description)) for name, dataset in DATASETS.items()]
+    if kind not in AXES:
+        raise not_allowed("kind", kind, KINDS)
+    return [(name, _first_line(scheme.__doc__)) for name, scheme in registry.schemes(kind).items()]
+
+
+def describe(name: str) -> str:
+    """Return what the scheme, model, recipe or data set called ``name`` is; all of them, if there are several.
+
+    Raises:
+        WavezooError: if there is none.
+    """
+    texts = [_describe_scheme(axis, name) for axis in AXES if name in registry.schemes(axis)]
+    if timm.is_model(name) and name in dict(list_names("models")):
+        model = timm.create_model(name, device="meta")
+        facts = {"input": cast(Any, model.pretrained_cfg)["input_size"]}
+        texts.append(_describe_model(name, timm.model_entrypoint(name), model, facts))
+    if name in SEQUENCE_MODELS:
+        sequence_model = SEQUENCE_MODELS[name](in_features=1, device="meta")
+        facts = {"input": "sequences (B, N, in_features), or token ids (B, N); counted with in_features=1, no classes"}
+        texts.append(_describe_model(name, SEQUENCE_MODELS[name], sequence_model, facts))
+    if name in recipe_names():
+        path = find_recipe(name)
+        texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
+    if name in DATASETS:
+        texts.append(_describe_dataset(DATASETS[name]))
+    if not texts:
+        raise not_allowed("name", name, [known for kind in KINDS for known, _ in list_names(kind)])
+    return "\n\n\n".join(texts)
+
+
+def _describe_scheme(axis: str, name: str) -> str:
+    scheme, owner = registry.scheme(axis, name), registry.owner(axis, name)
+    facts = {fact: getattr(scheme, fact) for fact in inspect.get_annotations(CONTRACTS[axis])}
+    facts["requires"] = ", ".join(need for need, wanted in vars(scheme.requires).items() if wanted) or "nothing"
+    return (
+        f"{axis.removesuffix('s')} {name}, from {owner.name} ({owner.source})\n\n{inspect.getdoc(scheme)}\n\n"
+        f"Facts:\n{_table(facts)}\n\nOptions:\n{_table(_options(scheme)) or '  none'}"
+    )
+
+
+def _describe_model(name: str, entry_point: Callable[..., Any], model: nn.Module, facts: dict[str, Any]) -> str:
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    options = {
+        each.name: each.default
+        for each in inspect.signature(type(model)).parameters.values()
+        if each.kind is not each.VAR_KEYWORD
+    }
+    options |= {choice: "the preset's" for choice in OPERATOR_CHOICES if choice not in options}
+    return (
+        f"model {name}\n\n{inspect.getdoc(entry_point)}\n\n{inspect.getdoc(type(model))}\n\n"
+        f"Facts:\n{_table({'parameters': f'{parameters:,}', **facts})}\n\n"
+        f"Options of the class and their defaults:\n{_table(options)}"
+    )
+
+
+def _describe_dataset(entry: DatasetEntry) -> str:
+    rows: dict[str, Any] = {}
+    if isinstance(entry.facts, ImageFacts):
+        images = entry.facts
+        rows["samples"] = f"{images.size} x {images.size}, {images.channels} channel(s), 8 bits"
+        rows["normalisation"] = f"mean {_numbers(images.mean)}, standard deviation {_numbers(images.std)}"
+    elif isinstance(entry.facts, SequenceFacts):
+        elements = f"{entry.facts.features} feature(s) each" if entry.facts.features else "token ids"
+        rows["samples"] = f"sequences of up to {entry.facts.length} elements, {elements}"
+        rows["vocabulary"] = entry.facts.vocabulary or "none"
+    else:
+        rows["samples"] = "as found at data.path"
+    if not callable(entry.facts):
+        rows["classes"] = f"{len(entry.facts.classes)}: {', '.join(entry.facts.classes)}"
+    rows["counts"] = ", ".join(f"{split} {count:,}" for split, count in entry.counts.items()) or "as found"
+    rows["columns"] = ", ".join(f"{what}: {column}" for what, column in entry.columns.items()) or "none"
+    rows["options"] = ", ".join(f"data.{option}" for option in entry.options) or "none"
+    return f"data set {entry.name}\n\n{entry.description}\n\n{_table(rows)}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
+
+
+def _options(scheme: type[Scheme]) -> dict[str, Any]:
+    empty = inspect.Parameter.empty
+    return {
+        name: "given by the preset" if default is empty else default for name, default in scheme_options(scheme).items()
+    }
+
+
+def _table(rows: dict[str, Any]) -> str:
+    width = max((len(name) for name in rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows.items())
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]

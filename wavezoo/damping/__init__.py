@@ -1,1 +1,0 @@
-"""Damping schemes, one a file."""

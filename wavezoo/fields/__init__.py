@@ -1,1 +1,0 @@
-"""Parameter fields, one a file."""

@@ -1,1 +1,0 @@
-"""Flows of the medium, one a file."""

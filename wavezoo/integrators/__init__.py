@@ -1,1 +1,0 @@
-"""Time integrators, one a file."""

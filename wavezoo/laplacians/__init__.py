@@ -1,1 +1,0 @@
-"""Discrete Laplacians, one a file."""

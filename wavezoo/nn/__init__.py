@@ -1,0 +1,1 @@
+"""Small layers over any number of grid axes."""

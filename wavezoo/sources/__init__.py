@@ -1,1 +1,0 @@
-"""Forces on the field, one a file."""

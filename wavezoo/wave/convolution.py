@@ -1,0 +1,77 @@
+"""Convolutions over any number of grid axes, channels first."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Conv1d(nn.Conv1d):
+    """torch's, with those of width 1 as a matrix product, which takes a third of the time on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kernel_size == (1,) and self.groups == 1:
+            return F.linear(x.mT, self.weight.squeeze(-1), self.bias).mT
+        return super().forward(x)
+
+
+def conv(ndim: int) -> type[nn.Conv1d] | type[nn.Conv2d]:
+    """Return the convolution over ``ndim`` grid axes."""
+    return Conv1d if ndim == 1 else nn.Conv2d
+
+
+class GridConv(nn.Module):
+    """A convolution whose taps keep their distance in units of the image, or of the sequence, when the grid changes.
+
+    Maps ``(B, C, *G)`` to ``(B, C', ceil(*G / stride))``; beyond the edges the input is zero. On a finer grid the taps
+    lie further apart (an "algorithme à trous", Holschneider et al. 1990); between cells the input is interpolated
+    linearly.
+
+    Args:
+        in_channels: C.
+        out_channels: C'.
+        ndim: number of grid axes.
+        kernel_size: number of taps along each axis, odd unless ``causal``.
+        stride: distance of the output's cells.
+        groups: as torch's.
+        bias: as torch's.
+        causal: end the window at each position instead of centring it there; sequences only.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        ndim: int,
+        kernel_size: int,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        causal: bool = False,
+    ) -> None:
+        super().__init__()
+        self.ndim = ndim
+        self.conv = conv(ndim)(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
+        last = 0 if causal else kernel_size // 2
+        self.offsets = range(last + 1 - kernel_size, last + 1)
+        self.grid_spacing = 1.0
+
+    def set_grid_spacing(self, spacing: float) -> None:
+        """Say how far apart two cells are, in units of that in training."""
+        self.grid_spacing = spacing
+
+    def forward(self, x: Tensor) -> Tensor:
+        offsets = [offset / self.grid_spacing for offset in self.offsets]
+        # The tolerance keeps rounding of the spacing from adding an empty tap.
+        first, last = math.floor(min(offsets) + 1e-6), math.ceil(max(offsets) - 1e-6)
+        weight = self.conv.weight
+        if self.grid_spacing != 1:
+            taps = [[max(0.0, 1 - abs(cell - offset)) for offset in offsets] for cell in range(first, last + 1)]
+            matrix = torch.tensor(taps, dtype=weight.dtype, device=weight.device)
+            weight = weight @ matrix.T if self.ndim == 1 else matrix @ weight @ matrix.T
+        convolve = F.conv1d if self.ndim == 1 else F.conv2d
+        padding: int | tuple[int, ...] = last
+        if first != -last:
+            x, padding = F.pad(x, (-first, last)), 0
+        return convolve(x, weight, self.conv.bias, self.conv.stride, padding, 1, self.conv.groups)

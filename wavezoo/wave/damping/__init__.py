@@ -1,0 +1,18 @@
+"""Damping schemes: the contract, and one scheme a file."""
+
+from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.damping.exponential import ExponentialDamping
+from wavezoo.wave.damping.linear import LinearDamping
+from wavezoo.wave.damping.midpoint import MidpointDamping
+from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.damping.viscous import ViscousDamping
+
+__all__ = [
+    "Damping",
+    "ExponentialDamping",
+    "Kick",
+    "LinearDamping",
+    "MidpointDamping",
+    "NoDamping",
+    "ViscousDamping",
+]

@@ -1,0 +1,31 @@
+"""No damping."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from wavezoo.wave.damping.base import Damping, Kick
+
+
+class NoDamping(Damping):
+    """The undamped wave equation: no damping field is built.
+
+    Equation: ``v⁺ = v + dt a``. Limits the integrator's order in no way; stable for every gamma, which it ignores.
+    """
+
+    order = math.inf
+    gamma_dt_limit = math.inf
+    stability_factor = 1.0
+    reversible = True
+    uses_gamma = False
+    exact_decay = True
+
+    def opening(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(None, dt)
+
+    def closing(self, gamma: Tensor, dt: float) -> Kick:
+        return Kick(None, dt)
+
+    def rate(self, gamma: Tensor) -> Tensor:
+        return torch.zeros_like(gamma)

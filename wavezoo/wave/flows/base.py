@@ -1,0 +1,34 @@
+"""The contract of flows.
+
+Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first. The grid spacing is one cell; times
+are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its inverse.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from wavezoo.wave.scheme import Scheme
+
+
+class Flow(Scheme, nn.Module, ABC):
+    """A medium that moves: what happens at rest, carried along.
+
+    Args:
+        channels: number of channels C.
+        ndim: number of grid axes.
+
+    Attributes:
+        moves: whether it moves at all.
+    """
+
+    moves: bool
+
+    def __init__(self, channels: int, ndim: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.ndim = ndim
+
+    @abstractmethod
+    def carry(self, u: Tensor, time: Tensor) -> Tensor:
+        """Return ``u`` of shape ``(B, C, *G)`` carried along for ``time``, a tensor that broadcasts to ``(C,)``."""

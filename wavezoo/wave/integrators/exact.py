@@ -1,0 +1,56 @@
+"""The closed-form solution."""
+
+import math
+
+from torch import Tensor
+
+from wavezoo.wave.integrators.base import Integrator
+from wavezoo.wave.scheme import Requires
+from wavezoo.wave.spectral.oscillator import Propagator, propagator
+from wavezoo.wave.system import WaveState, WaveSystem
+
+
+class Exact(Integrator):
+    """Every mode by its closed form: exact for any time, at the cost of one pair of transforms whatever the steps.
+
+    Equation: each mode of the Laplacian is a damped oscillator with ``omega² = c² |k|²`` (plus the stiffness of a
+    linear source) and ``gamma``, whose solution is known, oscillating, critical or overdamped.
+
+    Order: infinite. No stability limit: waves may travel across the whole grid in one layer. Symplectic, reversible,
+    though what has decayed far is lost in rounding. Needs a Laplacian with modes, and a medium that is the same
+    everywhere in space.
+    """
+
+    order = math.inf
+    damped_order = math.inf
+    symplectic = True
+    reversible = True
+    stability_limit = math.inf
+    gamma_dt_limit = math.inf
+    accelerations_to_start = 0
+    accelerations_per_step = 0
+    requires = Requires(modes=True, uniform_speed=True, uniform_damping=True, exact_decay=True, linear_source=True)
+
+    def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
+        return WaveState(u, v)
+
+    def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
+        modes = system.modes
+        exact = self._propagator(system, state.u, dt)
+        # Kept as modes: a mean velocity would gather the rounding of a pair of transforms a step, and drift away.
+        u, v = state.carried or (modes.transform(state.u), modes.transform(state.v))
+        u, v = exact.displacement(u, v), exact.velocity(u, v)
+        return WaveState(modes.inverse(u), modes.inverse(v), (u, v))
+
+    def advance(
+        self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        modes = system.modes
+        exact = self._propagator(system, u, dt * steps)
+        u = modes.transform(u)
+        v = None if v is None else modes.transform(v)
+        return modes.inverse(exact.displacement(u, v)), modes.inverse(exact.velocity(u, v)) if velocity else None
+
+    def _propagator(self, system: WaveSystem, u: Tensor, time: float) -> Propagator:
+        omega_squared = system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
+        return propagator(omega_squared, system.damping.rate(system.modal_gamma), time)

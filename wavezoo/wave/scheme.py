@@ -1,0 +1,42 @@
+"""What every scheme of every axis declares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+Grid = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Requires:
+    """What a scheme needs of the other schemes; checked once, when the operator is built.
+
+    Attributes:
+        modes: a Laplacian that is diagonal in modes that it offers.
+        self_adjoint: a Laplacian that is self-adjoint.
+        periodic: a Laplacian with periodic boundaries.
+        uniform_speed: a speed that is the same everywhere in space.
+        uniform_damping: a damping that is the same everywhere in space.
+        exact_decay: a damping scheme whose decay is that of the equation, not an approximation to it.
+        linear_source: no source, or one whose force is proportional to the displacement.
+    """
+
+    modes: bool = False
+    self_adjoint: bool = False
+    periodic: bool = False
+    uniform_speed: bool = False
+    uniform_damping: bool = False
+    exact_decay: bool = False
+    linear_source: bool = False
+
+
+class Scheme:
+    """What every scheme of every axis declares.
+
+    Attributes:
+        variants: sets of options that the conformance suite covers, besides the defaults where every option has one.
+        requires: what it needs of the other schemes.
+    """
+
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    requires: Requires = Requires()

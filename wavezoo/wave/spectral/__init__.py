@@ -1,0 +1,1 @@
+"""Bases in which Laplacians are diagonal."""
