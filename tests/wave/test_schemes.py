@@ -11,6 +11,7 @@ from wavezoo.testing.problems import dense_matrix
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.damping.viscous import ViscousDamping
+from wavezoo.wave.fields.constant import ConstantField
 from wavezoo.wave.integrators.exact import Exact
 from wavezoo.wave.integrators.implicit_midpoint import ImplicitMidpoint
 from wavezoo.wave.integrators.trigonometric import Trigonometric
@@ -276,6 +277,15 @@ def test_a_maximum_bounds_every_learned_value(name):
         registry.scheme("fields", name)(3, 1, initial=0.5, maximum=0.4)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_a_spread_is_even_in_the_logarithm(channels):
+    values = ConstantField(channels, 2, initial=1.4, spread=4.5).double()(torch.zeros(1, channels, 3, 3)).flatten()
+    assert math.isclose(values.log().mean().exp().item(), 1.4, rel_tol=1e-6)
+    if channels > 1:
+        expected = 1.4 * 4.5 ** torch.linspace(-1, 1, channels).double()
+        torch.testing.assert_close(values, expected, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("laplacian", ["spectral", "cosine", "sine"])
 @pytest.mark.parametrize("size", [14, 28])
 def test_bfloat16_products_cost_about_a_percent(laplacian, size):
@@ -319,6 +329,8 @@ def test_bfloat16_products_cost_about_a_percent(laplacian, size):
         ({"causal": True}, "SpectralLaplacian is not causal: every output position sees later"),
         ({"gradient": "forget"}, "gradient is 'forget'"),
         ({"damping_field": {"name": "sponge", "width": 0.7}}, "width of the sponge is 0.7"),
+        ({"speed": {"name": "constant", "spread": 0.5}}, "spread is 0.5; give a finite number"),
+        ({"speed": {"name": "constant", "maximum": 1.0, "spread": 2.0}}, "spread is 2.0.*below the maximum 1.0"),
         ({"speed": {"name": "fourier", "features": 0}}, "features is 0"),
         ({"speed": {"name": "fourier", "bandwidth": 0.0}}, "bandwidth is 0.0"),
         ({"steps": True}, "steps is True"),

@@ -21,8 +21,8 @@ class ParameterField(Scheme, nn.Module, ABC):
     Args:
         channels: number of channels C.
         ndim: number of grid axes.
-        initial: the value that a fresh field has in the middle of a grid where its input is zero; in cells / time for
-            a speed, 1 / time for a damping.
+        initial: the value that a fresh field has in the middle of a grid where its input is zero, the geometric mean
+            over channels where they differ; in cells / time for a speed, 1 / time for a damping.
         maximum: a bound on the values, which turns the link from a softplus, as published, into a sigmoid times the
             bound; None for no bound.
 
