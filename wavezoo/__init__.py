@@ -11,19 +11,19 @@ from wavezoo.plugins.hooks import hookimpl
 from wavezoo.plugins.registry import load as load_plugin
 from wavezoo.plugins.registry import register
 from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.flows.base import Flow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.operator import Trajectory, WaveOperator
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.scheme import Requires
-from wavezoo.wave.sources.base import Source
 from wavezoo.wave.spectral.modes import Modes
 from wavezoo.wave.system import WaveState, WaveSystem
 
 __all__ = [
     "Damping",
-    "Flow",
+    "Drift",
     "Integrator",
     "Kick",
     "Laplacian",
@@ -32,9 +32,9 @@ __all__ = [
     "ParameterField",
     "PluginError",
     "PluginWarning",
+    "Potential",
     "Requires",
     "ReverseWarning",
-    "Source",
     "Trajectory",
     "WaveOperator",
     "WavePDE",

@@ -10,11 +10,11 @@ from wavezoo.mixers.pooling import PoolingMixer
 from wavezoo.plugins import hooks as hookspecs
 from wavezoo.plugins.registry import AXES, Registry
 from wavezoo.wave.damping.exponential import ExponentialDamping
+from wavezoo.wave.drifts.uniform import UniformDrift
 from wavezoo.wave.fields.constant import ConstantField
-from wavezoo.wave.flows.uniform import UniformFlow
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.laplacians.spectral import SpectralLaplacian
-from wavezoo.wave.sources.klein_gordon import KleinGordonSource
+from wavezoo.wave.potentials.klein_gordon import KleinGordonPotential
 
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "wavezoo_spec")]
 
@@ -35,12 +35,12 @@ class OtherDamping(ExponentialDamping):
     """Another damping."""
 
 
-class OtherSource(KleinGordonSource):
-    """Another source."""
+class OtherPotential(KleinGordonPotential):
+    """Another potential."""
 
 
-class OtherFlow(UniformFlow):
-    """Another flow."""
+class OtherDrift(UniformDrift):
+    """Another drift."""
 
 
 class OtherMixer(PoolingMixer):
@@ -53,8 +53,8 @@ EXAMPLES = {
     "wavezoo_integrators": (OtherIntegrator, {"integrator": "other"}, "integrator"),
     "wavezoo_fields": (OtherField, {"speed": "other"}, "speed"),
     "wavezoo_damping": (OtherDamping, {"damping": "other"}, "damping"),
-    "wavezoo_sources": (OtherSource, {"source": "other"}, "source"),
-    "wavezoo_flows": (OtherFlow, {"flow": "other"}, "flow"),
+    "wavezoo_potentials": (OtherPotential, {"potential": "other"}, "potential"),
+    "wavezoo_drifts": (OtherDrift, {"drift": "other"}, "drift"),
     "wavezoo_mixers": (OtherMixer, {}, None),
 }
 

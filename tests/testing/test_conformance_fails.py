@@ -12,12 +12,12 @@ from wavezoo.testing.conformance import SUITES, checks
 from wavezoo.wave.damping.base import Kick
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.linear import LinearDamping
+from wavezoo.wave.drifts.uniform import UniformDrift
 from wavezoo.wave.fields.pointwise import PointwiseField
-from wavezoo.wave.flows.uniform import UniformFlow
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.integrators.yoshida4 import Yoshida4
 from wavezoo.wave.laplacians.finite_difference import FiniteDifferenceLaplacian
-from wavezoo.wave.sources.klein_gordon import KleinGordonSource
+from wavezoo.wave.potentials.klein_gordon import KleinGordonPotential
 from wavezoo.wave.system import WaveState
 
 BROKEN = []
@@ -324,7 +324,7 @@ class LockedDamping(ExponentialDamping):
         self.lock = threading.Lock()
 
 
-class WrappedSource(KleinGordonSource):
+class WrappedPotential(KleinGordonPotential):
     def change(self, u, force):
         return force
 
@@ -333,25 +333,25 @@ class WrappedSource(KleinGordonSource):
 
 
 @breaks("force_is_minus_the_gradient_of_the_potential", "energy_is_conserved")
-class PushingSource(WrappedSource):
+class PushingPotential(WrappedPotential):
     def change(self, u, force):
         return 1.5 * force
 
 
-@breaks("declares_whether_it_exerts_a_force")
-class IdleSource(WrappedSource):
+@breaks("exerts_a_force")
+class IdlePotential(WrappedPotential):
     def change(self, u, force):
         return 0 * force
 
 
-@breaks("linear_where_declared")
-class BentSource(WrappedSource):
+@breaks("quadratic_where_declared")
+class BentPotential(WrappedPotential):
     def change(self, u, force):
         return force + 0.1 * u**2
 
 
 @breaks("stiffness_is_true_and_tight")
-class TimidSource(WrappedSource):
+class TimidPotential(WrappedPotential):
     def stiffness(self, u):
         return 2 * super().stiffness(u)
 
@@ -360,48 +360,48 @@ class TimidSource(WrappedSource):
 
 
 @breaks("bounded_where_declared")
-class BoundlessSource(WrappedSource):
+class BoundlessPotential(WrappedPotential):
     bounded_stiffness = False
 
 
 @breaks("gradient_to_every_parameter", "full_initialisation")
-class IdleParameterSource(WrappedSource):
+class IdleParameterPotential(WrappedPotential):
     def __init__(self, channels, ndim):
         super().__init__(channels, ndim)
         self.idle = nn.Parameter(torch.zeros(()))
 
 
 @breaks("gradcheck")
-class DetachedSource(WrappedSource):
+class DetachedPotential(WrappedPotential):
     def change(self, u, force):
         return force.detach() + 0 * u
 
 
 @breaks("dtype_and_device")
-class SinglePrecisionSource(WrappedSource):
+class SinglePrecisionPotential(WrappedPotential):
     def stiffness(self, u):
         return super().stiffness(u).float()
 
     def force(self, u):
         return super().force(u).float()
 
-    def potential(self, u):
-        return super().potential(u).float()
+    def energy(self, u):
+        return super().energy(u).float()
 
 
 @breaks("batch_independence")
-class BatchMeanSource(WrappedSource):
+class BatchMeanPotential(WrappedPotential):
     def change(self, u, force):
         return force - u.mean(0, keepdim=True)
 
 
 @breaks("copies")
-class RandomSource(WrappedSource):
+class RandomPotential(WrappedPotential):
     def change(self, u, force):
         return force + torch.rand(())
 
 
-class WrappedFlow(UniformFlow):
+class WrappedDrift(UniformDrift):
     def change(self, u, carried, time):
         return carried
 
@@ -409,56 +409,57 @@ class WrappedFlow(UniformFlow):
         return self.change(u, super().carry(u, time), time)
 
 
-@breaks("declares_whether_it_moves")
-class StillFlow(WrappedFlow):
-    moves = False
+@breaks("moves_with_time")
+class StillDrift(WrappedDrift):
+    def carry(self, u, time):
+        return u
 
 
 @breaks("times_add_up", "norm_is_kept")
-class FadingFlow(WrappedFlow):
+class FadingDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried * (1 - 0.1 * time.view(-1, *[1] * (u.ndim - 2)).square())
 
 
 @breaks("smooth_waves_move_exactly")
-class PatchyFlow(WrappedFlow):
+class PatchyDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried * torch.arange(u.shape[-1], dtype=u.dtype, device=u.device)
 
 
 @breaks("time_by_channel")
-class CommonTimeFlow(WrappedFlow):
+class CommonTimeDrift(WrappedDrift):
     def carry(self, u, time):
         return super().carry(u, time.mean().view(1))
 
 
 @breaks("gradient_to_every_parameter", "full_initialisation")
-class IdleParameterFlow(WrappedFlow):
+class IdleParameterDrift(WrappedDrift):
     def __init__(self, channels, ndim):
         super().__init__(channels, ndim)
         self.idle = nn.Parameter(torch.zeros(()))
 
 
 @breaks("gradcheck")
-class DetachedFlow(WrappedFlow):
+class DetachedDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried.detach() + 0 * u
 
 
 @breaks("dtype_and_device")
-class SinglePrecisionFlow(WrappedFlow):
+class SinglePrecisionDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried.float()
 
 
 @breaks("batch_independence")
-class BatchMeanFlow(WrappedFlow):
+class BatchMeanDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried - u.mean(0, keepdim=True)
 
 
 @breaks("copies")
-class RandomFlow(WrappedFlow):
+class RandomDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried + torch.rand(())
 
@@ -553,8 +554,8 @@ def test_every_check_has_a_scheme_that_fails_it(axis):
         "integrators": "Integrator",
         "fields": "ParameterField",
         "damping": "Damping",
-        "sources": "Source",
-        "flows": "Flow",
+        "potentials": "Potential",
+        "drifts": "Drift",
         "mixers": "Mixer",
     }
     failed = {name for scheme, name in BROKEN if contract_of[axis] in {base.__name__ for base in scheme.__mro__}}

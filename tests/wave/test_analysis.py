@@ -34,8 +34,10 @@ def test_the_exact_integrator_has_no_dispersion(laplacian):
     assert found.error.abs().max() < 1e-6
 
 
-def test_a_source_raises_every_frequency():
-    found = dispersion(operator(source={"name": "klein_gordon", "mass": 0.4}, integrator="exact", dt=0.5), (16,), 0.2)
+def test_a_potential_raises_every_frequency():
+    found = dispersion(
+        operator(potential={"name": "klein_gordon", "mass": 0.4}, integrator="exact", dt=0.5), (16,), 0.2
+    )
     assert math.isclose(found.exact.min().item(), 0.4 * 0.5, rel_tol=1e-6)
     torch.testing.assert_close(found.numerical, found.exact)
 
@@ -49,8 +51,8 @@ def test_graphs_have_frequencies_too():
 def test_bad_questions_about_dispersion():
     with pytest.raises(wavezoo.WavezooError, match="courant is 0"):
         dispersion(operator(), (8,), courant=0.0)
-    with pytest.raises(wavezoo.WavezooError, match="not linear"):
-        dispersion(operator(source="sine_gordon"), (8,))
+    with pytest.raises(wavezoo.WavezooError, match="not quadratic"):
+        dispersion(operator(potential="sine_gordon"), (8,))
 
 
 def test_energy_drifts_with_runge_kutta_and_not_with_velocity_verlet():

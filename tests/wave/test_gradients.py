@@ -61,8 +61,8 @@ def test_equals_the_stored_gradient(readout, integrator, gradient):
 
 
 @pytest.mark.parametrize("gradient", ["recompute", "reverse"])
-def test_learned_laplacians_sources_and_flows_have_their_gradient(gradient):
-    choices = {"laplacian": "fractional", "source": "klein_gordon", "flow": "uniform", "damping_field": "pointwise"}
+def test_learned_laplacians_potentials_and_drifts_have_their_gradient(gradient):
+    choices = {"laplacian": "fractional", "potential": "klein_gordon", "drift": "uniform", "damping_field": "pointwise"}
     x = random(2, 3, 6, 5)
     stored, other = build("store", **choices), build(gradient, **choices)
     assert_close(gradients(other, other, x), gradients(stored, stored, x), rtol=1e-9, atol=1e-9)

@@ -30,27 +30,35 @@ DEFAULTS = {
     "integrator": "velocity_verlet",
     "damping": "exponential",
     "speed": "pointwise",
-    "source": "none",
-    "flow": "none",
+    "potential": None,
+    "drift": None,
 }
 AXIS_OF = {"laplacian": "laplacians", "integrator": "integrators", "damping": "damping", "speed": "fields"} | {
-    "source": "sources",
-    "flow": "flows",
+    "potential": "potentials",
+    "drift": "drifts",
 }
 
 
 def spec(axis, name):
-    """A scheme with the options that it must be given, as the conformance suite builds it."""
+    """A scheme with the options that it must be given, as the conformance suite builds it; None for no scheme."""
+    if name is None:
+        return None
     return {"name": name, **cases(registry.scheme(axis, name))[0]}
+
+
+def named(axis):
+    return [*registry.schemes(AXIS_OF[axis]), *([None] if DEFAULTS[axis] is None else [])]
 
 
 def pairs():
     """Every pair of schemes of different axes, the others at their defaults, in media that the two work in."""
     for first, second in itertools.combinations(DEFAULTS, 2):
-        for names in itertools.product(registry.schemes(AXIS_OF[first]), registry.schemes(AXIS_OF[second])):
+        for names in itertools.product(named(first), named(second)):
             choice = {**DEFAULTS, first: names[0], second: names[1]}
             requires = [
-                registry.scheme(AXIS_OF[axis], choice[axis]).requires for axis in ("integrator", "damping", "flow")
+                registry.scheme(AXIS_OF[axis], choice[axis]).requires
+                for axis in ("integrator", "damping", "drift")
+                if choice[axis]
             ]
             if any(each.uniform_speed for each in requires) and "speed" not in (first, second):
                 choice["speed"] = "constant"
@@ -66,9 +74,9 @@ def refusal(choice):
     return None
 
 
-def build(laplacian, integrator, damping, speed="pointwise", source="none", flow="none", ndim=None, **options):
+def build(laplacian, integrator, damping, speed="pointwise", potential=None, drift=None, ndim=None, **options):
     unlimited = registry.scheme("integrators", integrator).stability_limit == 0
-    unlimited = unlimited or not registry.scheme("sources", source).bounded_stiffness
+    unlimited = unlimited or (potential and not registry.scheme("potentials", potential).bounded_stiffness)
     if ndim is None:
         ndim = registry.scheme("laplacians", laplacian).ndims[-1]
     schemes = {
@@ -76,8 +84,8 @@ def build(laplacian, integrator, damping, speed="pointwise", source="none", flow
         "integrator": spec("integrators", integrator),
         "damping": spec("damping", damping),
         "speed": spec("fields", speed),
-        "source": spec("sources", source),
-        "flow": spec("flows", flow),
+        "potential": spec("potentials", potential),
+        "drift": spec("drifts", drift),
     }
     guard = {"courant_guard": "off", "dt": 0.2} if unlimited else {}
     return wavezoo.create_operator(3, ndim, **guard, **schemes, **options)
@@ -101,7 +109,7 @@ REFUSED = [choice for choice in ALL if refusal(choice) is not None]
 
 
 def label(choice):
-    return "-".join(name for axis, name in choice.items() if name != DEFAULTS[axis]) or "defaults"
+    return "-".join(str(name) for axis, name in choice.items() if name != DEFAULTS[axis]) or "defaults"
 
 
 def random(*shape, dtype=torch.float64, seed=0):
@@ -248,7 +256,7 @@ def test_copies_give_the_same_output():
 
 
 STABLE = [name for name, scheme in registry.schemes("integrators").items() if scheme.stability_limit > 0]
-BOUNDED = [name for name, scheme in registry.schemes("sources").items() if scheme.bounded_stiffness]
+BOUNDED = [name for name, scheme in registry.schemes("potentials").items() if scheme.bounded_stiffness]
 
 
 def require_no_growth(operator, ndim, dtype, steps):
@@ -265,7 +273,7 @@ def require_no_growth(operator, ndim, dtype, steps):
             run = operator.simulate(x.to(dtype), steps=steps, every=steps // 20)
     loudest = run.displacement.abs().flatten(2).amax(2)
     # A pendulum may go from rest to rest with no energy at all.
-    assert (operator.source is not None and not operator.source.linear) or (loudest <= 20 * loudest[0]).all()
+    assert (operator.potential is not None and not operator.potential.quadratic) or (loudest <= 20 * loudest[0]).all()
     if operator.integrator.stability_limit < float("inf"):
         assert (run.energy <= 20 * run.energy[0]).all()
         assert (run.courant < run.courant_limit.max()).all()
@@ -304,11 +312,11 @@ def test_with_the_guard_no_laplacian_makes_an_undamped_run_grow(laplacian):
     require_no_growth(operator, scheme.ndims[0], torch.float32, 2000)
 
 
-@pytest.mark.parametrize("source", BOUNDED)
-def test_with_the_guard_no_source_makes_an_undamped_run_grow(source):
+@pytest.mark.parametrize("potential", BOUNDED)
+def test_with_the_guard_no_potential_makes_an_undamped_run_grow(potential):
     torch.manual_seed(0)
-    operator = wavezoo.create_operator(2, 1, damping="none", source=source, speed="constant")
-    # Positive, so that scaling makes waves fast and the source stiff.
+    operator = wavezoo.create_operator(2, 1, damping="none", potential=potential, speed="constant")
+    # Positive, so that scaling makes waves fast and the potential stiff.
     for parameter in operator.parameters():
         parameter.data.abs_()
     require_no_growth(operator, 1, torch.float32, 10_000)
@@ -505,7 +513,7 @@ def test_the_guard_that_raises():
     damped = wavezoo.create_operator(3, 1, courant_guard="raise", damping="linear", **fields)
     with pytest.raises(wavezoo.WavezooError, match=r"gamma dt reaches 10, beyond the limit 4"):
         damped(x[..., 0])
-    cubic = wavezoo.create_operator(3, 2, courant_guard="raise", source="cubic", dt=0.1)
+    cubic = wavezoo.create_operator(3, 2, courant_guard="raise", potential="cubic", dt=0.1)
     cubic(0.1 * x)
     with pytest.raises(wavezoo.WavezooError, match="omega dt reaches"):
         cubic(1e3 * x)
@@ -540,8 +548,8 @@ def test_the_method_depends_on_the_size_alone_under_dynamic_shapes(sizes):
         {"laplacian": "cosine"},
         {"damping": "viscous", "speed": "constant"},
         {"integrator": "exact", "speed": "constant"},
-        {"integrator": "trigonometric", "flow": "uniform"},
-        {"source": "klein_gordon"},
+        {"integrator": "trigonometric", "drift": "uniform"},
+        {"potential": "klein_gordon"},
         {"initial_velocity": "projected", "readout": "projected"},
         {"courant_guard": "off", "integrator": "rk4"},
     ],

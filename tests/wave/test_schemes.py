@@ -142,14 +142,14 @@ def test_the_exact_integrator_costs_one_pair_of_transforms_whatever_the_steps(st
 
 def test_klein_gordon_waves_oscillate_faster_with_every_integrator():
     speed = {"name": "constant", "initial": 0.5}
-    source = {"name": "klein_gordon", "mass": 0.6}
+    potential = {"name": "klein_gordon", "mass": 0.6}
     wave = torch.cos(2 * math.pi * torch.arange(16) / 16).double().view(1, 1, -1)
     omega = math.sqrt((0.5 * 2 * math.pi / 16) ** 2 + 0.6**2)
     for name, integrator in registry.schemes("integrators").items():
         if integrator.order < 2 or integrator.stability_limit == 0:
             continue
         operator = wavezoo.create_operator(
-            1, 1, integrator=name, damping="none", speed=speed, source=source, dt=0.05, steps=40
+            1, 1, integrator=name, damping="none", speed=speed, potential=potential, dt=0.05, steps=40
         ).double()
         expected = math.cos(omega * 2.0) * wave
         torch.testing.assert_close(operator(wave), expected, rtol=2e-3, atol=2e-3, msg=name)
@@ -157,9 +157,9 @@ def test_klein_gordon_waves_oscillate_faster_with_every_integrator():
 
 def test_small_pendulums_are_springs():
     x = 1e-4 * random(1, 2, 16)
-    # Without the guard, which keeps more distance from the limit where a source is not linear.
+    # Without the guard, which keeps more distance from the limit where a potential is not linear.
     sine, spring = (
-        wavezoo.create_operator(2, 1, source=name, speed="constant", courant_guard="off").double()
+        wavezoo.create_operator(2, 1, potential=name, speed="constant", courant_guard="off").double()
         for name in ("sine_gordon", "klein_gordon")
     )
     spring.load_state_dict(sine.state_dict())
@@ -213,13 +213,13 @@ def test_conjugate_gradients_and_modes_solve_the_same_equation():
     torch.testing.assert_close(ends[0].v, ends[1].v)
 
 
-def test_a_flow_shifts_the_solution_at_rest():
+def test_a_drift_shifts_the_solution_at_rest():
     torch.manual_seed(0)
-    moving = wavezoo.create_operator(2, 2, flow={"name": "uniform", "speed": 1.0}, dt=0.5, steps=4).double()
+    moving = wavezoo.create_operator(2, 2, drift={"name": "uniform", "speed": 1.0}, dt=0.5, steps=4).double()
     resting = wavezoo.create_operator(2, 2, dt=0.5, steps=4).double()
-    resting.load_state_dict({k: v for k, v in moving.state_dict().items() if not k.startswith("flow")})
+    resting.load_state_dict({k: v for k, v in moving.state_dict().items() if not k.startswith("drift")})
     # Two units of time at these velocities, in cells along (y, x).
-    moving.flow.velocity.data = torch.tensor([[1.0, 0.0], [-0.5, 1.5]], dtype=torch.float64)
+    moving.drift.velocity.data = torch.tensor([[1.0, 0.0], [-0.5, 1.5]], dtype=torch.float64)
     # On odd grids, where every mode has a direction.
     x = random(1, 2, 9, 7)
     expected = torch.stack([resting(x)[0, 0].roll(2, 0), resting(x)[0, 1].roll((-1, 3), (0, 1))])[None]
@@ -314,16 +314,16 @@ def test_bfloat16_products_cost_about_a_percent(laplacian, size):
         ({"laplacian": {"name": "anisotropic", "tensor": True, "boundary": "zero"}}, "speed tensor with boundary"),
         ({"laplacian": {"name": "learned_stencil", "size": 1}}, "size of the learned stencil is 1"),
         ({"integrator": {"name": "implicit_midpoint", "iterations": 0}}, "iterations is 0"),
-        ({"source": {"name": "klein_gordon", "mass": 0.0}}, "mass is 0.0"),
-        ({"source": {"name": "sine_gordon", "mass": -1.0}}, "mass is -1.0"),
-        ({"source": {"name": "cubic", "kappa": 0.0}, "courant_guard": "off"}, "kappa is 0.0"),
-        ({"source": "cubic"}, "stiffens without bound.*courant_guard"),
-        ({"flow": {"name": "uniform", "speed": -1.0}}, "speed of the flow is -1.0"),
-        ({"flow": "uniform", "laplacian": "cosine"}, "periodic boundaries.*Use spectral"),
+        ({"potential": {"name": "klein_gordon", "mass": 0.0}}, "mass is 0.0"),
+        ({"potential": {"name": "sine_gordon", "mass": -1.0}}, "mass is -1.0"),
+        ({"potential": {"name": "cubic", "kappa": 0.0}, "courant_guard": "off"}, "kappa is 0.0"),
+        ({"potential": "cubic"}, "stiffens without bound.*courant_guard"),
+        ({"drift": {"name": "uniform", "speed": -1.0}}, "speed of the drift is -1.0"),
+        ({"drift": "uniform", "laplacian": "cosine"}, "periodic boundaries.*Use spectral"),
         ({"integrator": "exact"}, 'same everywhere in space.*speed="constant"'),
         ({"integrator": "exact", "speed": "constant", "damping_field": "pointwise"}, 'damping_field="constant"'),
         ({"integrator": "exact", "speed": "constant", "damping": "linear"}, "exponential, viscous or none"),
-        ({"integrator": "exact", "speed": "constant", "source": "sine_gordon"}, "linear source.*klein_gordon"),
+        ({"integrator": "exact", "speed": "constant", "potential": "sine_gordon"}, "quadratic potential.*klein_gordon"),
         ({"integrator": "trigonometric", "damping_field": "pointwise"}, "damping that is the same everywhere"),
         ({"damping": "viscous"}, 'speed="constant"'),
         ({"causal": True}, "SpectralLaplacian is not causal: every output position sees later"),

@@ -33,8 +33,8 @@ class SchemesSection(Section):
     speed: SchemeChoice | None = None
     damping_field: SchemeChoice | None = None
     damping: SchemeChoice | None = None
-    source: SchemeChoice | None = None
-    flow: SchemeChoice | None = None
+    potential: SchemeChoice | None = None
+    drift: SchemeChoice | None = None
 
 
 class ModelSection(Section):

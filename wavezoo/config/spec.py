@@ -14,13 +14,13 @@ from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.mixers.base import Mixer
 from wavezoo.plugins.registry import registry
 from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.flows.base import Flow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.operator import WaveOperator
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.scheme import Scheme
-from wavezoo.wave.sources.base import Source
 
 SchemeSpec = str | Mapping[str, Any]
 
@@ -30,8 +30,8 @@ STEPPED: dict[str, Any] = {
     "speed": {"name": "pointwise", "initial": 0.7},
     "damping": "exponential",
     "damping_field": {"name": "constant", "initial": 0.1},
-    "source": "none",
-    "flow": "none",
+    "potential": None,
+    "drift": None,
     "steps": 4,
     "dt": 0.5,
     "dt_per_channel": False,
@@ -66,7 +66,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 OPERATOR_CHOICES = tuple(PRESETS["stepped"])
-SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping", "source", "flow")
+SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping", "potential", "drift")
 
 
 def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices: Any) -> WaveOperator:
@@ -79,8 +79,8 @@ def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices
             ``"closed_form"``, the exact solution in a medium that is the same everywhere; or ``"paper"``, the layer as
             published.
         **choices: replace single choices of the preset: the schemes ``laplacian``, ``integrator``, ``speed``,
-            ``damping_field``, ``damping``, ``source`` and ``flow``, and the options of `WaveOperator`. A scheme given
-            without its preset's options takes its own defaults, a field without ``initial`` the preset's.
+            ``damping_field``, ``damping``, ``potential`` and ``drift``, and the options of `WaveOperator`. A scheme
+            given without its preset's options takes its own defaults, a field without ``initial`` the preset's.
 
     Raises:
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
@@ -97,7 +97,10 @@ def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices
         damping_field = None
     laplacian = build_scheme("laplacians", settings.pop("laplacian"), channels, ndim)
     integrator = build_scheme("integrators", settings.pop("integrator"))
-    source, flow = (build_scheme(f"{each}s", settings.pop(each), channels, ndim) for each in ("source", "flow"))
+    potential, drift = (
+        None if (spec := settings.pop(each)) in (None, "none") else build_scheme(f"{each}s", spec, channels, ndim)
+        for each in ("potential", "drift")
+    )
     return WaveOperator(
         channels,
         cast(Laplacian, laplacian),
@@ -105,8 +108,8 @@ def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices
         _build_field(settings.pop("speed"), PRESETS[preset]["speed"], channels, ndim),
         damping,
         damping_field and _build_field(damping_field, PRESETS[preset]["damping_field"], channels, ndim),
-        cast(Source, source),
-        cast(Flow, flow),
+        cast(Potential | None, potential),
+        cast(Drift | None, drift),
         **settings,
     )
 

@@ -15,7 +15,7 @@ from wavezoo.wave.operator import WaveOperator
 MLP_RATIO = 2.875
 
 # What a wave operator calls its own and an optimiser should leave without weight decay: the physics.
-PHYSICAL = ("log_dt", "speed", "damping_field", "laplacian", "source", "flow")
+PHYSICAL = ("log_dt", "speed", "damping_field", "laplacian", "potential", "drift")
 
 
 class Backbone(nn.Module):

@@ -83,7 +83,7 @@ class WavePDE(Backbone):
         device: where to build the parameters.
         dtype: their dtype.
         **operator: in place of the preset's: the schemes ``laplacian``, ``integrator``, ``speed``, ``damping_field``,
-            ``damping``, ``source`` and ``flow``, by name or as a mapping with options, and the options of
+            ``damping``, ``potential`` and ``drift``, by name or as a mapping with options, and the options of
             `wavezoo.WaveOperator`: ``steps``, ``dt``, ``dt_per_channel``, ``dt_spread``, ``initial_velocity``,
             ``readout``, ``courant_guard``, ``gradient`` and ``causal``.
 

@@ -16,6 +16,8 @@ from wavezoo.wave.damping.linear import LinearDamping
 from wavezoo.wave.damping.midpoint import MidpointDamping
 from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.damping.viscous import ViscousDamping
+from wavezoo.wave.drifts.base import Drift
+from wavezoo.wave.drifts.uniform import UniformDrift
 from wavezoo.wave.fields.base import ParameterField
 from wavezoo.wave.fields.constant import ConstantField
 from wavezoo.wave.fields.depthwise import DepthwiseField
@@ -23,9 +25,6 @@ from wavezoo.wave.fields.fourier import FourierField
 from wavezoo.wave.fields.pointwise import PointwiseField
 from wavezoo.wave.fields.positional import PositionalField
 from wavezoo.wave.fields.sponge import SpongeField
-from wavezoo.wave.flows.base import Flow
-from wavezoo.wave.flows.none import NoFlow
-from wavezoo.wave.flows.uniform import UniformFlow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.integrators.exact import Exact
 from wavezoo.wave.integrators.explicit_euler import ExplicitEuler
@@ -45,11 +44,10 @@ from wavezoo.wave.laplacians.graph import GraphLaplacian
 from wavezoo.wave.laplacians.learned_stencil import LearnedStencilLaplacian
 from wavezoo.wave.laplacians.sine import SineLaplacian
 from wavezoo.wave.laplacians.spectral import SpectralLaplacian
-from wavezoo.wave.sources.base import Source
-from wavezoo.wave.sources.cubic import CubicSource
-from wavezoo.wave.sources.klein_gordon import KleinGordonSource
-from wavezoo.wave.sources.none import NoSource
-from wavezoo.wave.sources.sine_gordon import SineGordonSource
+from wavezoo.wave.potentials.base import Potential
+from wavezoo.wave.potentials.cubic import CubicPotential
+from wavezoo.wave.potentials.klein_gordon import KleinGordonPotential
+from wavezoo.wave.potentials.sine_gordon import SineGordonPotential
 
 
 @hookimpl
@@ -105,20 +103,18 @@ def wavezoo_damping() -> Mapping[str, type[Damping]]:
 
 
 @hookimpl
-def wavezoo_sources() -> Mapping[str, type[Source]]:
+def wavezoo_potentials() -> Mapping[str, type[Potential]]:
     return {
-        "none": NoSource,
-        "klein_gordon": KleinGordonSource,
-        "sine_gordon": SineGordonSource,
-        "cubic": CubicSource,
+        "klein_gordon": KleinGordonPotential,
+        "sine_gordon": SineGordonPotential,
+        "cubic": CubicPotential,
     }
 
 
 @hookimpl
-def wavezoo_flows() -> Mapping[str, type[Flow]]:
+def wavezoo_drifts() -> Mapping[str, type[Drift]]:
     return {
-        "none": NoFlow,
-        "uniform": UniformFlow,
+        "uniform": UniformDrift,
     }
 
 

@@ -6,11 +6,11 @@ import pluggy
 
 from wavezoo.mixers.base import Mixer
 from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.flows.base import Flow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
-from wavezoo.wave.sources.base import Source
+from wavezoo.wave.potentials.base import Potential
 
 PROJECT = "wavezoo"
 
@@ -51,18 +51,18 @@ def wavezoo_damping() -> Mapping[str, type[Damping]]:  # type: ignore[empty-body
 
 
 @hookspec
-def wavezoo_sources() -> Mapping[str, type[Source]]:  # type: ignore[empty-body]
-    """Return forces on the field by name.
+def wavezoo_potentials() -> Mapping[str, type[Potential]]:  # type: ignore[empty-body]
+    """Return potentials by name.
 
-    Each is a final subclass of `wavezoo.Source` and is built as ``cls(channels, ndim, **options)``.
+    Each is a final subclass of `wavezoo.Potential` and is built as ``cls(channels, ndim, **options)``.
     """
 
 
 @hookspec
-def wavezoo_flows() -> Mapping[str, type[Flow]]:  # type: ignore[empty-body]
-    """Return flows of the medium by name.
+def wavezoo_drifts() -> Mapping[str, type[Drift]]:  # type: ignore[empty-body]
+    """Return drifts of the medium by name.
 
-    Each is a final subclass of `wavezoo.Flow` and is built as ``cls(channels, ndim, **options)``.
+    Each is a final subclass of `wavezoo.Drift` and is built as ``cls(channels, ndim, **options)``.
     """
 
 

@@ -20,20 +20,20 @@ from wavezoo.mixers.base import Mixer
 from wavezoo.plugins import builtin
 from wavezoo.plugins import hooks as hookspecs
 from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.flows.base import Flow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.scheme import Scheme
-from wavezoo.wave.sources.base import Source
 
 CONTRACTS: dict[str, type[Scheme]] = {
     "laplacians": Laplacian,
     "integrators": Integrator,
     "fields": ParameterField,
     "damping": Damping,
-    "sources": Source,
-    "flows": Flow,
+    "potentials": Potential,
+    "drifts": Drift,
     "mixers": Mixer,
 }
 AXES = tuple(CONTRACTS)

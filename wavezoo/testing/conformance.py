@@ -14,7 +14,7 @@ from typing import Any
 
 from wavezoo.errors import WavezooError
 from wavezoo.plugins.registry import CONTRACTS
-from wavezoo.testing import damping, fields, flows, integrators, laplacians, mixers, sources
+from wavezoo.testing import damping, drifts, fields, integrators, laplacians, mixers, potentials
 from wavezoo.wave.scheme import Scheme
 
 Check = Callable[[], None]
@@ -24,8 +24,8 @@ SUITES: Mapping[str, Sequence[Callable[..., None]]] = {
     "integrators": integrators.CHECKS,
     "fields": fields.CHECKS,
     "damping": damping.CHECKS,
-    "sources": sources.CHECKS,
-    "flows": flows.CHECKS,
+    "potentials": potentials.CHECKS,
+    "drifts": drifts.CHECKS,
     "mixers": mixers.CHECKS,
 }
 

@@ -62,26 +62,28 @@ def dispersion(operator: WaveOperator, grid: Grid, courant: float | None = None)
     """Compare numerical with exact frequencies, in an undamped uniform medium, for the modes of the first channel.
 
     Args:
-        operator: gives Laplacian, integrator and source.
+        operator: gives Laplacian, integrator and potential.
         grid: the grid.
         courant: Courant number ``c dt`` in cells per step; by default that of a fresh speed field and the learned dt,
             where the guard, if it limits, has not yet acted.
 
     Raises:
-        WavezooError: if ``courant`` is not positive, if the source is not linear, or if the Laplacian has no modes and
-            the grid has too many points for a dense matrix.
+        WavezooError: if ``courant`` is not positive, if the potential is not quadratic, or if the Laplacian has no
+            modes and the grid has too many points for a dense matrix.
     """
     if courant is None:
         courant = operator.speed.initial * operator.dt.double().mean().item()
     require_positive("courant", courant)
-    if operator.source is not None and not operator.source.linear:
-        raise WavezooError(f"{type(operator.source).__name__} is not linear, so waves have no frequency of their own.")
+    if operator.potential is not None and not operator.potential.quadratic:
+        raise WavezooError(
+            f"{type(operator.potential).__name__} is not quadratic, so waves have no frequency of their own."
+        )
     eigenvalues, squared_wave_numbers = _spectrum(operator.laplacian, grid)
     stiffness = torch.zeros((), dtype=torch.float64)
-    if operator.source is not None:
+    if operator.potential is not None:
         like = torch.zeros(1, operator.channels, *grid, dtype=torch.float64)
         dt = operator.dt.double().mean()
-        stiffness = operator.source.stiffness(like).flatten()[0] * dt**2
+        stiffness = operator.potential.stiffness(like).flatten()[0] * dt**2
     exact = (courant**2 * squared_wave_numbers + stiffness).sqrt()
     order = exact.argsort()
     steps = _step_matrices(operator, (courant**2 * -eigenvalues[order] + stiffness).clamp(min=0))

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from wavezoo.errors import WavezooError, not_allowed, require_positive
 from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.flows.base import Flow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.scheme import Requires, Scheme
-from wavezoo.wave.sources.base import Source
 
 
 def require_count(what: str, value: int) -> None:
@@ -42,8 +42,8 @@ def check_schemes(
     speed: ParameterField,
     damping: Damping,
     damping_field: ParameterField | None,
-    source: Source | None,
-    flow: Flow | None,
+    potential: Potential | None,
+    drift: Drift | None,
     *,
     limits: bool,
     reverses: bool,
@@ -57,8 +57,8 @@ def check_schemes(
         speed: the field of the speed.
         damping: the damping scheme.
         damping_field: its field.
-        source: the force, if there is one.
-        flow: the flow, if there is one.
+        potential: the force, if there is one.
+        drift: the drift, if there is one.
         limits: whether the Courant guard promises stability.
         reverses: whether the backward pass runs the scheme backwards.
         causal: whether the operator must be causal.
@@ -78,18 +78,18 @@ def check_schemes(
             f"{_name(damping)} does not read the damping field {_name(damping_field)}; "
             "leave the field out, or choose another damping, such as exponential."
         )
-    for scheme in (integrator, damping, flow):
+    for scheme in (integrator, damping, drift):
         if scheme is not None:
-            _check_requirements(scheme, scheme.requires, laplacian, speed, damping, damping_field, source)
+            _check_requirements(scheme, scheme.requires, laplacian, speed, damping, damping_field, potential)
     if limits and integrator.stability_limit == 0:
         raise WavezooError(
             f"{_name(integrator)} has a stability limit of 0, so no Courant number is below it. "
             'Use another integrator, such as velocity_verlet, or courant_guard="off".'
         )
-    if limits and source is not None and not source.bounded_stiffness:
+    if limits and potential is not None and not potential.bounded_stiffness:
         raise WavezooError(
-            f"{_name(source)} stiffens without bound as the field grows: no Courant number is stable for every input. "
-            'Use courant_guard="raise" or "off", or another source, such as klein_gordon or sine_gordon.'
+            f"{_name(potential)} stiffens without bound as the field grows: no Courant number is stable for every "
+            'input. Use courant_guard="raise" or "off", or another potential, such as klein_gordon or sine_gordon.'
         )
     if reverses and not (integrator.reversible and damping.reversible):
         culprit = damping if integrator.reversible else integrator
@@ -129,7 +129,7 @@ def _check_requirements(
     speed: ParameterField,
     damping: Damping,
     damping_field: ParameterField | None,
-    source: Source | None,
+    potential: Potential | None,
 ) -> None:
     varying_damping = damping_field is not None and damping_field.varies_in_space
     for required, met, what, remedy in (
@@ -170,9 +170,9 @@ def _check_requirements(
             "exponential, viscous or none",
         ),
         (
-            requires.linear_source,
-            source is None or source.linear,
-            f"a linear source, which {_name(source)} is not",
+            requires.quadratic_potential,
+            potential is None or potential.quadratic,
+            f"a quadratic potential, which {_name(potential)} is not",
             "klein_gordon, or none",
         ),
     ):

@@ -15,12 +15,12 @@ from wavezoo.wave.adjoint import GRADIENTS, differentiable
 from wavezoo.wave.compatibility import check_options, check_schemes, require_count
 from wavezoo.wave.convolution import conv
 from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.flows.base import Flow
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.scheme import Grid
-from wavezoo.wave.sources.base import Source
 from wavezoo.wave.stability import LARGEST_COURANT_NUMBER, limited_square
 from wavezoo.wave.system import WaveSystem
 
@@ -47,7 +47,7 @@ class Trajectory(NamedTuple):
         courant: largest Courant number of each sample, ``(B,)``, in cells per step.
         courant_limit: the largest stable Courant number of each channel, ``(C,)``.
         margin: what is left to the stability bound, ``1 - omega dt / limit`` at the cell and time where it is least,
-            sources included, ``(B,)``; negative beyond the bound, 1 where there is none.
+            potentials included, ``(B,)``; negative beyond the bound, 1 where there is none.
     """
 
     times: Tensor
@@ -82,8 +82,8 @@ class WaveOperator(nn.Module):
         speed: the field that gives c from the input, in cells / time.
         damping: the damping scheme.
         damping_field: the field that gives γ, in 1 / time; None if and only if ``damping`` does not use it.
-        source: a force on the field; None for no force.
-        flow: how the medium moves; None for a medium at rest.
+        potential: a force on the field; None for no force.
+        drift: how the medium moves; None for a medium at rest.
         steps: number of time steps.
         dt: initial time step; learned, as its logarithm.
         dt_per_channel: learn one ``dt`` for each channel instead of one for the layer.
@@ -92,10 +92,10 @@ class WaveOperator(nn.Module):
         initial_velocity: ``"zero"``, or ``"projected"``: a learned 1x1 convolution of the input.
         readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both.
         courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, smoothly and by
-            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``, the stiffness of a source with it, and ``γ dt`` below the
-            limits of integrator and damping, where they have one; ``"raise"`` raises an error where one is exceeded,
-            which reads a number back from the device and so breaks a compiled graph; ``"off"`` leaves all as they are,
-            as published.
+            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``, the stiffness of a potential with it, and ``γ dt`` below
+            the limits of integrator and damping, where they have one; ``"raise"`` raises an error where one is
+            exceeded, which reads a number back from the device and so breaks a compiled graph; ``"off"`` leaves all as
+            they are, as published.
         gradient: how the backward pass gets at the trajectory. ``"store"`` keeps it; ``"recompute"`` keeps the
             operator's input alone and runs forward again; ``"reverse"`` runs the scheme backwards from the final state,
             for reversible schemes, and recomputes instead, with a warning, where damping would amplify rounding too
@@ -114,8 +114,8 @@ class WaveOperator(nn.Module):
         speed: ParameterField,
         damping: Damping,
         damping_field: ParameterField | None = None,
-        source: Source | None = None,
-        flow: Flow | None = None,
+        potential: Potential | None = None,
+        drift: Drift | None = None,
         *,
         steps: int = 4,
         dt: float = 0.5,
@@ -143,16 +143,14 @@ class WaveOperator(nn.Module):
                 "gradient": (gradient, GRADIENTS),
             },
         )
-        source = source if source is not None and source.exerts_force else None
-        flow = flow if flow is not None and flow.moves else None
         self.causal = check_schemes(
             laplacian,
             integrator,
             speed,
             damping,
             damping_field,
-            source,
-            flow,
+            potential,
+            drift,
             limits=courant_guard == "limit",
             reverses=gradient == "reverse",
             causal=causal,
@@ -168,8 +166,8 @@ class WaveOperator(nn.Module):
         self.speed = speed
         self.damping = damping
         self.damping_field = damping_field
-        self.source = source
-        self.flow = flow
+        self.potential = potential
+        self.drift = drift
         # None for no limit: a compiler that makes numbers dynamic cannot compute with infinity.
         self._safe_omega_dt = _below(self._stability_limit())
         self._safe_gamma_dt = _below(min(integrator.gamma_dt_limit, damping.gamma_dt_limit))
@@ -251,15 +249,15 @@ class WaveOperator(nn.Module):
         dt = self.log_dt.to(u.dtype).exp().view(1, -1, *[1] * self.ndim)
         courant = speed.to(u.dtype) * dt
         gamma_dt = u.new_zeros(()) if gamma is None else gamma.to(u.dtype) * dt
-        source_scale = dt.square()
+        potential_scale = dt.square()
         inverse_limit_squared = courant.new_zeros(())
         if self.courant_guard == "limit":
-            courant, source_scale, inverse_limit_squared = self._limits(courant, source_scale, u)
+            courant, potential_scale, inverse_limit_squared = self._limits(courant, potential_scale, u)
             gamma_dt = self._limited_damping(gamma_dt)
         square = limited_square(courant, inverse_limit_squared)
         if self.grid_spacing != 1:
             finer, ratio = self._refinement(u), self._step_ratio
-            square, source_scale = square * finer * ratio**2, source_scale * ratio**2
+            square, potential_scale = square * finer * ratio**2, potential_scale * ratio**2
             gamma_dt = gamma_dt * ratio * (finer if self.damping.in_modes else 1.0)
         system = WaveSystem(
             self.laplacian.bind(u),
@@ -267,8 +265,8 @@ class WaveOperator(nn.Module):
             self.damping,
             gamma_dt,
             modes=(lambda: self.laplacian.modes(u)) if self.laplacian.diagonal else None,
-            source=self.source,
-            source_scale=source_scale,
+            potential=self.potential,
+            potential_scale=potential_scale,
         )
         if self.courant_guard == "raise":
             self._raise_beyond_limits(system, u)
@@ -282,7 +280,7 @@ class WaveOperator(nn.Module):
     def integrated(
         self, u: Tensor, v: Tensor | None, speed: Tensor, gamma: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Solve the wave equation for ``steps`` steps in a medium at rest: the operator without fields and flow.
+        """Solve the wave equation for ``steps`` steps in a medium at rest: the operator without fields and drift.
 
         Args:
             u: displacement, ``(B, C, *G)``.
@@ -298,7 +296,7 @@ class WaveOperator(nn.Module):
             return self.integrator.advance(system, u, v, 1.0, self.steps, self.readout != "displacement")
 
     def read(self, u: Tensor, v: Tensor | None) -> Tensor:
-        """Return the read-out of a final state, carried along by the flow."""
+        """Return the read-out of a final state, carried along by the drift."""
         u = self._carried(u, self.steps)
         if v is None or self.readout == "displacement":
             return u
@@ -352,7 +350,7 @@ class WaveOperator(nn.Module):
         )
 
     def courant_limit(self, grid: Grid) -> Tensor:
-        """Return the largest Courant number ``c dt`` that is stable on ``grid`` without a source, in cells per step.
+        """Return the largest Courant number ``c dt`` that is stable on ``grid`` without a potential, in cells per step.
 
         Shape ``(C,)``; infinite for integrators without a limit.
         """
@@ -379,10 +377,10 @@ class WaveOperator(nn.Module):
             raise WavezooError(f"input of shape {tuple(x.shape)} has no grid cell; give at least 1 along each axis.")
 
     def _carried(self, u: Tensor, steps: int) -> Tensor:
-        if self.flow is None:
+        if self.drift is None:
             return u
         with without_autocast(u.device):
-            return self.flow.carry(u, self.dt * (steps * self._step_ratio / self.grid_spacing))
+            return self.drift.carry(u, self.dt * (steps * self._step_ratio / self.grid_spacing))
 
     @property
     def _step_ratio(self) -> float:
@@ -412,23 +410,23 @@ class WaveOperator(nn.Module):
         radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim)
         return (system.speed_squared * radius + system.stiffness(u)).expand_as(u)
 
-    def _limits(self, courant: Tensor, source_scale: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return Courant number and scale of the source for a stable step, and ``1 / limit²`` still to be applied.
+    def _limits(self, courant: Tensor, potential_scale: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return Courant number and scale of the potential for a stable step, and ``1 / limit²`` still to be applied.
 
         With ``x = (nu² rho + stiffness) / w²`` for the stability limit w, square and scale are divided by ``1 + x``.
         """
         limit = self._safe_omega_dt
         if limit is None:
-            return courant, source_scale, courant.new_zeros(())
+            return courant, potential_scale, courant.new_zeros(())
         radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim) / limit**2
-        if self.source is None:
-            return courant, source_scale, radius
-        stiffness = self.source.stiffness(u) * source_scale / limit**2
-        if not self.source.linear:
+        if self.potential is None:
+            return courant, potential_scale, radius
+        stiffness = self.potential.stiffness(u) * potential_scale / limit**2
+        if not self.potential.quadratic:
             stiffness = CHAOS_MARGIN * stiffness
         courant = courant.clamp(max=LARGEST_COURANT_NUMBER)
         excess = 1 + stiffness + courant.square() * radius
-        return courant / (1 + stiffness).sqrt(), source_scale / excess, radius
+        return courant / (1 + stiffness).sqrt(), potential_scale / excess, radius
 
     def _limited_damping(self, gamma_dt: Tensor) -> Tensor:
         if self._safe_gamma_dt is None:

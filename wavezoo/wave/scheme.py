@@ -18,7 +18,7 @@ class Requires:
         uniform_speed: a speed that is the same everywhere in space.
         uniform_damping: a damping that is the same everywhere in space.
         exact_decay: a damping scheme whose decay is that of the equation, not an approximation to it.
-        linear_source: no source, or one whose force is proportional to the displacement.
+        quadratic_potential: no potential, or one whose force is proportional to the displacement.
     """
 
     modes: bool = False
@@ -27,7 +27,7 @@ class Requires:
     uniform_speed: bool = False
     uniform_damping: bool = False
     exact_decay: bool = False
-    linear_source: bool = False
+    quadratic_potential: bool = False
 
 
 class Scheme:

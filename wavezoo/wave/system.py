@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wavezoo.wave.damping.base import Damping, Kick
-from wavezoo.wave.sources.base import Source
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.spectral.modes import Modes
 
 
@@ -37,8 +37,8 @@ class WaveSystem:
         damping: the damping scheme.
         gamma: the damping, in 1 / time, broadcastable to ``(B, C, *G)``; zero where the scheme does not use it.
         modes: returns the Laplacian's eigenvectors, if it has any.
-        source: the force, if there is one.
-        source_scale: what the force is multiplied by, broadcastable to ``(B, C, *G)``.
+        potential: the force, if there is one.
+        potential_scale: what the force is multiplied by, broadcastable to ``(B, C, *G)``.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class WaveSystem:
         damping: Damping,
         gamma: Tensor,
         modes: Callable[[], Modes] | None = None,
-        source: Source | None = None,
-        source_scale: Tensor | float = 1.0,
+        potential: Potential | None = None,
+        potential_scale: Tensor | float = 1.0,
     ) -> None:
         self.laplacian = laplacian
         self.speed_squared = speed_squared
         self.damping = damping
         self.gamma = gamma
-        self.source = source
-        self.source_scale = source_scale
+        self.potential = potential
+        self.potential_scale = potential_scale
         self._find_modes = modes
         self._modes: Modes | None = None
         self._kicks: dict[tuple[str, float], Kick] = {}
@@ -84,12 +84,12 @@ class WaveSystem:
 
     def stiffness(self, u: Tensor) -> Tensor | float:
         """Return the largest rate of change of the force with displacement, up to the amplitude of ``u``."""
-        return 0.0 if self.source is None else self.source_scale * self.source.stiffness(u)
+        return 0.0 if self.potential is None else self.potential_scale * self.potential.stiffness(u)
 
     def acceleration(self, u: Tensor) -> Tensor:
         """Return ``c² L u + force(u)``, shape ``(B, C, *G)``."""
         pull = self.speed_squared * self.laplacian(u)
-        return pull if self.source is None else pull + self.source_scale * self.source.force(u)
+        return pull if self.potential is None else pull + self.potential_scale * self.potential.force(u)
 
     def opening_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
         """Return the velocity after a damped kick of length ``dt`` in the first half of a step."""
@@ -129,7 +129,7 @@ class WaveSystem:
             dt: length of the kick.
         """
         kick = self._kick(kind, dt)
-        if self.source is not None or self.damping.in_modes:
+        if self.potential is not None or self.damping.in_modes:
             return self._kicked(torch.zeros_like(u) if v is None else v, self.acceleration(u), kick)
         curvature = self.laplacian(u)
         decayed = u.new_zeros(()) if v is None else v if kick.decay is None else v * kick.decay
@@ -152,8 +152,8 @@ class WaveSystem:
         Conserved without damping.
         """
         kinetic = v.square() / 2
-        if self.source is not None:
-            kinetic = kinetic + self.source_scale * self.source.potential(u)
+        if self.potential is not None:
+            kinetic = kinetic + self.potential_scale * self.potential.energy(u)
         # Where the speed underflows to zero nothing moves, and 0 / 0 stands for no energy.
         weighted = torch.where(kinetic == 0, 0.0, kinetic / self.speed_squared)
         return (weighted - u * self.laplacian(u) / 2).flatten(1).sum(1)

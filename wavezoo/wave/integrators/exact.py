@@ -14,7 +14,7 @@ class Exact(Integrator):
     """Every mode by its closed form: exact for any time, at the cost of one pair of transforms whatever the steps.
 
     Equation: each mode of the Laplacian is a damped oscillator with ``omega² = c² |k|²`` (plus the stiffness of a
-    linear source) and ``gamma``, whose solution is known, oscillating, critical or overdamped.
+    quadratic potential) and ``gamma``, whose solution is known, oscillating, critical or overdamped.
 
     Order: infinite. No stability limit: waves may travel across the whole grid in one layer. Symplectic, reversible,
     though what has decayed far is lost in rounding. Needs a Laplacian with modes, and a medium that is the same
@@ -29,7 +29,9 @@ class Exact(Integrator):
     gamma_dt_limit = math.inf
     accelerations_to_start = 0
     accelerations_per_step = 0
-    requires = Requires(modes=True, uniform_speed=True, uniform_damping=True, exact_decay=True, linear_source=True)
+    requires = Requires(
+        modes=True, uniform_speed=True, uniform_damping=True, exact_decay=True, quadratic_potential=True
+    )
 
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
         return WaveState(u, v)

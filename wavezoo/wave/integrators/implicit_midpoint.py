@@ -21,7 +21,7 @@ class ImplicitMidpoint(Integrator):
 
         [(1 + gamma dt/2) / c² - dt²/4 L] w = v / c² + dt/2 L u;  u⁺ = u + dt w;  v⁺ = 2 w - v
 
-    (a linear source of stiffness m adds ``dt²/4 m / c²`` on the left, ``-dt/2 m u / c²`` on the right). Where the
+    (a quadratic potential of stiffness m adds ``dt²/4 m / c²`` on the left, ``-dt/2 m u / c²`` on the right). Where the
     medium is the same everywhere in space and the Laplacian has modes, the equation is solved mode by mode. Otherwise
     it is solved by ``iterations`` steps of conjugate gradients from zero, preconditioned by c²; the residual is then
     orthogonal to w, so that the energy is exactly kept (or lost to damping), and the step stable, even where they have
@@ -46,7 +46,7 @@ class ImplicitMidpoint(Integrator):
     accelerations_to_start = 0
     accelerations_per_step = 9
     variants = ({"iterations": 12},)
-    requires = Requires(self_adjoint=True, linear_source=True)
+    requires = Requires(self_adjoint=True, quadratic_potential=True)
 
     def __init__(self, *, iterations: int = 8) -> None:
         if iterations < 1:

@@ -21,10 +21,10 @@ class Trigonometric(Integrator):
 
         v½ = v + dt/2 phi (c² - m) L phi u;  rotation of (u, v½) by the exact flow of m L over dt;  the same kick again
 
-    with m the middle between the least and the greatest c² of each sample and channel, a linear source in the exact
-    part, and ``phi = sinc(omega dt)`` cut off beyond ``omega dt = pi``. The middle keeps ``|c² - m| < m``, and the
-    cut-off keeps sums of two frequencies of kicked modes below the resonance at ``2 pi / dt``: together they make the
-    step stable for every dt and every c(x), which the filters alone do not.
+    with m the middle between the least and the greatest c² of each sample and channel, a quadratic potential in the
+    exact part, and ``phi = sinc(omega dt)`` cut off beyond ``omega dt = pi``. The middle keeps ``|c² - m| < m``, and
+    the cut-off keeps sums of two frequencies of kicked modes below the resonance at ``2 pi / dt``: together they make
+    the step stable for every dt and every c(x), which the filters alone do not.
 
     Order: 2. No stability limit. Symplectic, reversible. Two transforms a step. Needs a Laplacian with modes, and
     damping that is the same everywhere in space.
@@ -38,7 +38,7 @@ class Trigonometric(Integrator):
     gamma_dt_limit = math.inf
     accelerations_to_start = 0
     accelerations_per_step = 0
-    requires = Requires(modes=True, uniform_damping=True, linear_source=True)
+    requires = Requires(modes=True, uniform_damping=True, quadratic_potential=True)
 
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
         return WaveState(u, v)

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import require_positive
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.softplus import inverse_softplus
-from wavezoo.wave.sources.base import Source
 
 
-class KleinGordonSource(Source):
+class KleinGordonPotential(Potential):
     """A spring at every position: waves below the frequency m do not travel, and the others travel slower.
 
     Equation (Klein-Gordon): ``force(u) = -m² u``, m learned for each channel, in 1 / time. Potential: ``m² u² / 2``.
@@ -21,8 +21,7 @@ class KleinGordonSource(Source):
         WavezooError: if ``mass`` is not positive.
     """
 
-    exerts_force = True
-    linear = True
+    quadratic = True
     bounded_stiffness = True
 
     def __init__(self, channels: int, ndim: int, *, mass: float = 0.5) -> None:
@@ -38,7 +37,7 @@ class KleinGordonSource(Source):
     def force(self, u: Tensor) -> Tensor:
         return -self.stiffness(u) * u
 
-    def potential(self, u: Tensor) -> Tensor:
+    def energy(self, u: Tensor) -> Tensor:
         return self.stiffness(u) * u.square() / 2
 
     def stiffness(self, u: Tensor) -> Tensor:

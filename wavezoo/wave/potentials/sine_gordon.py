@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import require_positive
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.softplus import inverse_softplus
-from wavezoo.wave.sources.base import Source
 
 
-class SineGordonSource(Source):
+class SineGordonPotential(Potential):
     """A pendulum at every position: a nonlinear layer, with solitons, whose force stays bounded.
 
     Equation (sine-Gordon): ``force(u) = -m² sin u``, m learned for each channel, in 1 / time. Potential:
@@ -21,8 +21,7 @@ class SineGordonSource(Source):
         WavezooError: if ``mass`` is not positive.
     """
 
-    exerts_force = True
-    linear = False
+    quadratic = False
     bounded_stiffness = True
 
     def __init__(self, channels: int, ndim: int, *, mass: float = 0.5) -> None:
@@ -38,7 +37,7 @@ class SineGordonSource(Source):
     def force(self, u: Tensor) -> Tensor:
         return -self.stiffness(u) * u.sin()
 
-    def potential(self, u: Tensor) -> Tensor:
+    def energy(self, u: Tensor) -> Tensor:
         return self.stiffness(u) * 2 * (u / 2).sin().square()
 
     def stiffness(self, u: Tensor) -> Tensor:

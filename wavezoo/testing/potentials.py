@@ -1,4 +1,4 @@
-"""What every source must do. ``build`` is called as ``build(channels, ndim)``."""
+"""What every potential must do. ``build`` is called as ``build(channels, ndim)``."""
 
 from collections.abc import Callable
 
@@ -19,66 +19,66 @@ from wavezoo.testing.assertions import (
 from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.laplacians.spectral import SpectralLaplacian
-from wavezoo.wave.sources.base import Source
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.system import WaveSystem
 
-Build = Callable[[int, int], Source]
+Build = Callable[[int, int], Potential]
 
 
 def force_is_minus_the_gradient_of_the_potential(build: Build) -> None:
-    """The force is minus the derivative of the potential, which is zero at zero and nowhere negative."""
-    for source, grid in _on_grids(build):
-        if not source.exerts_force:
-            continue
+    """The force is minus the derivative of the potential, which is zero at zero."""
+    for potential, grid in _on_grids(build):
         u = (3 * random_input((2, 3, *grid))).requires_grad_()
-        potential = source.potential(u)
-        (slope,) = torch.autograd.grad(potential.sum(), u)
-        require_close(source.force(u), -slope, "the force is not minus the derivative of the potential")
-        require((potential >= 0).all(), "the potential is negative somewhere")
-        require(not source.potential(torch.zeros_like(u)).any(), "the potential is not zero at zero")
+        energy = potential.energy(u)
+        (slope,) = torch.autograd.grad(energy.sum(), u)
+        require_close(potential.force(u), -slope, "the force is not minus the derivative of the potential")
+        require(not potential.energy(torch.zeros_like(u)).any(), "the potential is not zero at zero")
 
 
-def declares_whether_it_exerts_a_force(build: Build) -> None:
-    """Where a force is declared, there is one."""
-    for source, grid in _on_grids(build):
-        found = bool(source.force(random_input((2, 3, *grid))).any())
-        require(found == source.exerts_force, f"exerts_force is {source.exerts_force}, observed {found}")
+def exerts_a_force(build: Build) -> None:
+    """There is a force; a medium without one has no potential."""
+    for potential, grid in _on_grids(build):
+        require(bool(potential.force(random_input((2, 3, *grid))).any()), "there is no force")
 
 
-def linear_where_declared(build: Build) -> None:
-    """A linear source is minus its stiffness times the displacement; another one is not."""
-    for source, grid in _on_grids(build):
+def quadratic_where_declared(build: Build) -> None:
+    """The force of a quadratic potential is minus its stiffness, one for each channel, times the displacement."""
+    for potential, grid in _on_grids(build):
         u = random_input((2, 3, *grid))
-        found = torch.allclose(source.force(u), -source.stiffness(u) * u)
-        require(found == source.linear, f"linear is {source.linear}, observed {found}")
+        stiffness = potential.stiffness(u).expand_as(u)
+        uniform = torch.equal(stiffness, stiffness[(..., *[slice(0, 1)] * len(grid))].expand_as(u))
+        found = uniform and torch.allclose(potential.force(u), -stiffness * u)
+        require(found == potential.quadratic, f"quadratic is {potential.quadratic}, observed {found}")
 
 
 def stiffness_is_true_and_tight(build: Build) -> None:
     """No displacement up to its argument meets a steeper force than `stiffness`, and some meet one as steep."""
-    for source, grid in _on_grids(build):
+    for potential, grid in _on_grids(build):
         for scale in (0.01, 1.0, 10.0):
             u = (scale * random_input((2, 3, *grid))).requires_grad_()
-            (slope,) = torch.autograd.grad((source.force(u) + 0 * u).sum(), u)
-            bound = source.stiffness(u).expand_as(u).detach()
+            (slope,) = torch.autograd.grad((potential.force(u) + 0 * u).sum(), u)
+            bound = potential.stiffness(u).expand_as(u).detach()
             require((slope.abs() <= bound * (1 + 1e-9)).all(), f"the force is steeper than its stiffness at {scale:g}")
-            if source.exerts_force:
-                require((slope.abs() / bound).max() >= 0.95, f"the stiffness is too careful at {scale:g}")
+            require((slope.abs() / bound).max() >= 0.95, f"the stiffness is too careful at {scale:g}")
 
 
 def bounded_where_declared(build: Build) -> None:
     """A bounded stiffness is the same for every displacement."""
-    for source, grid in _on_grids(build):
+    for potential, grid in _on_grids(build):
         u = random_input((2, 3, *grid))
-        found = torch.equal(source.stiffness(u), source.stiffness(1e3 * u))
-        require(found == source.bounded_stiffness, f"bounded_stiffness is {source.bounded_stiffness}, observed {found}")
+        found = torch.equal(potential.stiffness(u), potential.stiffness(1e3 * u))
+        require(
+            found == potential.bounded_stiffness,
+            f"bounded_stiffness is {potential.bounded_stiffness}, observed {found}",
+        )
 
 
 def energy_is_conserved(build: Build) -> None:
     """An undamped wave keeps its energy, the potential included, to the accuracy of velocity Verlet."""
-    source = build(1, 1).double()
+    potential = build(1, 1).double()
     u = random_input((1, 1, 16))
     laplacian, one = SpectralLaplacian(1, 1), torch.ones(1, dtype=torch.float64)
-    system = WaveSystem(laplacian.bind(u), one, NoDamping(), 0 * one, source=source)
+    system = WaveSystem(laplacian.bind(u), one, NoDamping(), 0 * one, potential=potential)
     integrator, dt = VelocityVerlet(), 0.02
     state = integrator.init(system, u, torch.zeros_like(u))
     energies = [system.energy(state.u, state.v)]
@@ -86,16 +86,16 @@ def energy_is_conserved(build: Build) -> None:
         state = integrator.step(system, state, dt)
         energies.append(system.energy(state.u, state.v))
     swing = (torch.stack(energies) / energies[0] - 1).abs().max().item()
-    # Velocity Verlet swings by (omega dt)² / 8, omega being pi here and somewhat more with a source.
+    # Velocity Verlet swings by (omega dt)² / 8, omega being pi here and somewhat more with a potential.
     require(swing <= 0.002, f"the energy swings by {swing:.2e}")
 
 
 def gradient_to_every_parameter(build: Build) -> None:
     """Every parameter has a gradient that is not zero."""
-    for source, grid in _on_grids(build):
+    for potential, grid in _on_grids(build):
         u = random_input((2, 3, *grid))
-        if parameters := dict(source.named_parameters()):
-            (source.force(u) * u).sum().backward()
+        if parameters := dict(potential.named_parameters()):
+            (potential.force(u) * u).sum().backward()
         for name, parameter in parameters.items():
             used = parameter.grad is not None and bool((parameter.grad != 0).all())
             require(used, f"the parameter {name} has no gradient")
@@ -103,26 +103,26 @@ def gradient_to_every_parameter(build: Build) -> None:
 
 def gradcheck(build: Build) -> None:
     """Its gradients are right, for the displacement and for every parameter."""
-    for source, grid in _on_grids(build):
-        parameters = dict(source.named_parameters())
+    for potential, grid in _on_grids(build):
+        parameters = dict(potential.named_parameters())
 
         def apply(u: Tensor, *values: Tensor) -> Tensor:
             given = dict(zip(parameters, values, strict=True))  # noqa: B023
-            return torch.func.functional_call(_Everything(source), {f"of.{k}": v for k, v in given.items()}, (u,))  # noqa: B023
+            return torch.func.functional_call(_Everything(potential), {f"of.{k}": v for k, v in given.items()}, (u,))  # noqa: B023
 
         require_gradcheck(apply, random_input((1, 3, *grid)), *parameters.values())
 
 
 def dtype_and_device(build: Build) -> None:
     """Dtype and device are those of the displacement."""
-    for source, grid in _on_grids(build):
-        require_keeps_dtype_and_device(lambda dtype: _Everything(build(3, source.ndim).to(dtype)), (2, 3, *grid))  # noqa: B023
+    for potential, grid in _on_grids(build):
+        require_keeps_dtype_and_device(lambda dtype: _Everything(build(3, potential.ndim).to(dtype)), (2, 3, *grid))  # noqa: B023
 
 
 def batch_independence(build: Build) -> None:
     """A sample's force does not depend on its batch."""
-    for source, grid in _on_grids(build):
-        require_batch_independent(_Everything(source), (3, 3, *grid))
+    for potential, grid in _on_grids(build):
+        require_batch_independent(_Everything(potential), (3, 3, *grid))
 
 
 def full_initialisation(build: Build) -> None:
@@ -133,30 +133,30 @@ def full_initialisation(build: Build) -> None:
 
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
-    for source, grid in _on_grids(build):
+    for potential, grid in _on_grids(build):
         u = random_input((1, 3, *grid))
-        require_copies(source, lambda clone: clone.force(u))  # noqa: B023
+        require_copies(potential, lambda clone: clone.force(u))  # noqa: B023
 
 
 class _Everything(torch.nn.Module):
-    """All that a source gives, as one output."""
+    """All that a potential gives, as one output."""
 
-    def __init__(self, of: Source) -> None:
+    def __init__(self, of: Potential) -> None:
         super().__init__()
         self.of = of
 
     def forward(self, u: Tensor) -> Tensor:
-        return self.of.force(u) + 2 * self.of.potential(u) + 3 * self.of.stiffness(u)
+        return self.of.force(u) + 2 * self.of.energy(u) + 3 * self.of.stiffness(u)
 
 
-def _on_grids(build: Build) -> list[tuple[Source, tuple[int, ...]]]:
+def _on_grids(build: Build) -> list[tuple[Potential, tuple[int, ...]]]:
     return [(build(3, len(grid)).double(), grid) for grid in grids((1, 2))]
 
 
 CHECKS = [
     force_is_minus_the_gradient_of_the_potential,
-    declares_whether_it_exerts_a_force,
-    linear_where_declared,
+    exerts_a_force,
+    quadratic_where_declared,
     stiffness_is_true_and_tight,
     bounded_where_declared,
     energy_is_conserved,

@@ -1,4 +1,4 @@
-"""The contract of sources.
+"""The contract of potentials.
 
 Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first. The grid spacing is one cell; times
 are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its inverse.
@@ -11,21 +11,23 @@ from torch import Tensor, nn
 from wavezoo.wave.scheme import Scheme
 
 
-class Source(Scheme, nn.Module, ABC):
-    """A force that depends on the displacement alone: ``u_tt = c² ∇²u - gamma u_t + force(u)``.
+class Potential(Scheme, nn.Module, ABC):
+    """A potential energy at every cell, whose force, minus its derivative in the displacement, acts on the wave.
+
+    The equation becomes ``u_tt = c² ∇²u - gamma u_t + force(u)``. The force depends on the displacement at its own cell
+    and, if wished, on the position; not on the velocity, on time or on other cells. The energy may be negative, as that
+    of a double well is.
 
     Args:
         channels: number of channels C.
         ndim: number of grid axes.
 
     Attributes:
-        exerts_force: whether there is a force at all.
-        linear: whether the force is ``-stiffness * u``.
+        quadratic: whether the force is ``-stiffness * u``, with a stiffness that is the same everywhere in space.
         bounded_stiffness: whether `stiffness` is finite: without a bound the Courant guard can promise nothing.
     """
 
-    exerts_force: bool
-    linear: bool
+    quadratic: bool
     bounded_stiffness: bool
 
     def __init__(self, channels: int, ndim: int) -> None:
@@ -38,8 +40,8 @@ class Source(Scheme, nn.Module, ABC):
         """Return the force at displacement ``u`` of shape ``(B, C, *G)``, in displacement / time²."""
 
     @abstractmethod
-    def potential(self, u: Tensor) -> Tensor:
-        """Return the potential, not negative, of which the force is minus the derivative; zero at zero."""
+    def energy(self, u: Tensor) -> Tensor:
+        """Return the potential energy, of which the force is minus the derivative; zero at zero, shape of ``u``."""
 
     @abstractmethod
     def stiffness(self, u: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The contract of flows.
+"""The contract of drifts.
 
 Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first. The grid spacing is one cell; times
 are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its inverse.
@@ -11,18 +11,13 @@ from torch import Tensor, nn
 from wavezoo.wave.scheme import Scheme
 
 
-class Flow(Scheme, nn.Module, ABC):
-    """A medium that moves: what happens at rest, carried along.
+class Drift(Scheme, nn.Module, ABC):
+    """A medium that moves as a whole, at one velocity per channel: what happens at rest, carried along.
 
     Args:
         channels: number of channels C.
         ndim: number of grid axes.
-
-    Attributes:
-        moves: whether it moves at all.
     """
-
-    moves: bool
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import WavezooError
-from wavezoo.wave.flows.base import Flow
+from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.scheme import Requires
 from wavezoo.wave.spectral.basis import method_on
 
 
-class UniformFlow(Flow):
+class UniformDrift(Drift):
     """A medium that moves, with all that it is, at one learned velocity per channel: waves with a preferred direction.
 
     Equation: the solution at rest, shifted by ``b tau``: mode by mode a phase ``exp(-i b·k tau)``, exact for any
@@ -25,13 +25,12 @@ class UniformFlow(Flow):
         WavezooError: if ``speed`` is negative or not finite.
     """
 
-    moves = True
     requires = Requires(periodic=True)
 
     def __init__(self, channels: int, ndim: int, *, speed: float = 0.5) -> None:
         super().__init__(channels, ndim)
         if not 0 <= speed < math.inf:
-            raise WavezooError(f"speed of the flow is {speed!r}; give a finite number, at least 0.")
+            raise WavezooError(f"speed of the drift is {speed!r}; give a finite number, at least 0.")
         self.initial_speed = speed
         self.velocity = nn.Parameter(torch.empty(channels, ndim))
         self.reset_parameters()

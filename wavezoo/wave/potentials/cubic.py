@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import require_positive
+from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.softplus import inverse_softplus
-from wavezoo.wave.sources.base import Source
 
 
-class CubicSource(Source):
+class CubicPotential(Potential):
     """A spring that hardens: a nonlinear layer in which loud waves oscillate faster.
 
     Equation (phi-four without mass): ``force(u) = -kappa u³``, kappa learned for each channel, in 1 / (displacement²
@@ -22,8 +22,7 @@ class CubicSource(Source):
         WavezooError: if ``kappa`` is not positive.
     """
 
-    exerts_force = True
-    linear = False
+    quadratic = False
     bounded_stiffness = False
 
     def __init__(self, channels: int, ndim: int, *, kappa: float = 0.1) -> None:
@@ -39,7 +38,7 @@ class CubicSource(Source):
     def force(self, u: Tensor) -> Tensor:
         return -self._kappa(u) * u**3
 
-    def potential(self, u: Tensor) -> Tensor:
+    def energy(self, u: Tensor) -> Tensor:
         return self._kappa(u) * u**4 / 4
 
     def stiffness(self, u: Tensor) -> Tensor:
