@@ -5,12 +5,16 @@ import sys
 os.environ["WAVEZOO_LOAD_PLUGINS"] = ""
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import hypothesis
 import pytest
 import torch
 
 from wavezoo.plugins.registry import Registry
 
 torch.set_num_threads(1)
+# Fresh inputs in every run; a failure prints how to repeat it.
+hypothesis.settings.register_profile("fresh", database=None, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("fresh")
 
 
 @pytest.fixture

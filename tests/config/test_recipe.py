@@ -45,7 +45,7 @@ def test_overrides_are_applied_and_checked(tmp_path):
         "optimizer.lr=-1": "greater than 0",
         "optimizer.lr": "not of the form key=value",
         "name.x=1": "'name' is not a section",
-        "epochs=[": "not a YAML value",
+        "epochs=[": "--set epochs=[: not YAML",
     }.items():
         with pytest.raises(WavezooError) as caught:
             load_recipe(file, [override])

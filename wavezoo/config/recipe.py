@@ -1,14 +1,16 @@
 """Recipes: what a YAML file may say, checked once, with file, line and key in every error."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from wavezoo.config.documents import Document, KeyPath, dump, overridden, parse, read_with_bases
 from wavezoo.errors import WavezooError, nearest_first, not_allowed
+from wavezoo.files import find_file, is_file
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -16,7 +18,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 SchemeChoice = str | dict[str, Any]
-KeyPath = tuple[str | int, ...]
 
 
 class Section(BaseModel):
@@ -165,13 +166,8 @@ def find_recipe(reference: str) -> Path:
     Raises:
         WavezooError: if there is neither such a file nor such a name.
     """
-    path = Path(reference).expanduser()
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        if not path.is_file():
-            raise WavezooError(
-                f"recipe file {reference!r} does not exist. Recipes by name: {', '.join(recipe_names())}."
-            )
-        return path
+    if reference.endswith((".yaml", ".yml")) or is_file(reference):
+        return find_file(reference, "recipe file")
     if reference not in recipe_names():
         raise not_allowed("recipe", reference, recipe_names(), "Or give the path of a .yaml file.")
     return recipe_files()[reference]
@@ -189,104 +185,28 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         WavezooError: naming file, line and key of everything that is wrong, and the nearest known key.
     """
-    content, sources = _read(path, ())
-    return _checked(content, sources, path, overrides)
+    return _checked(overridden(read_with_bases(path, find_recipe), overrides), path)
 
 
 def load_recipe_text(text: str, path: Path) -> Recipe:
-    """Check a recipe that `dump_recipe` returned and that was kept in ``path``."""
-    return _checked(yaml.safe_load(text), {}, path)
+    """Check a recipe that `dump_recipe` returned and that was kept in ``path``.
 
-
-def _checked(content: dict[str, Any], sources: dict[KeyPath, str], path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    for override in overrides:
-        key_path = _override(content, override)
-        sources[key_path] = f"--set {override}"
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise WavezooError("\n".join(_explain(each, sources, path) for each in error.errors())) from None
-
-
-def _read(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """Return what a file says over its bases, and where each key stands."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        raise WavezooError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}.") from error
-    except OSError as error:
-        raise WavezooError(f"{path} cannot be read: {error.strerror}.") from error
-    if not isinstance(content, dict):
-        raise WavezooError(f"{path}: a recipe is a mapping from keys to values, such as `epochs: 10`.")
-    sources = dict(_lines(root, path))
-    if "base" not in content:
-        return content, sources
-    where, reference = sources[("base",)], content.pop("base")
-    if not isinstance(reference, str):
-        raise WavezooError(f"{where}: base is {reference!r}; give the name or the path of another recipe.")
-    beside = path.parent / reference
-    try:
-        base = beside if beside.is_file() else find_recipe(reference)
-    except WavezooError as error:
-        raise WavezooError(f"{where}: base: {error}") from None
-    if base.resolve() in (chain := (*above, path.resolve())):
-        raise WavezooError(f"{where}: base: {reference} leads back to {path.name}; a recipe cannot stand on itself.")
-    below, below_sources = _read(base, chain)
-    return _merged(below, content), below_sources | sources
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any], depth: int = 2) -> dict[str, Any]:
-    """Return both, keys of ``above`` winning; what lies deeper than sections and their mappings, a scheme's options,
-    is replaced as a whole.
+    Raises:
+        WavezooError: if it is no recipe.
     """
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = _merged(below[key], value, depth - 1) if both and depth else value
-    return merged
+    return _checked(parse(text, str(path)), path)
 
 
 def dump_recipe(recipe: Recipe) -> str:
     """Return ``recipe`` as YAML, defaults included."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return dump(recipe.model_dump(mode="json"))
 
 
-def _lines(node: Any, path: Path, key_path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-    """Yield where each key of a YAML tree stands, as ``file:line``, and refuse keys given twice."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise WavezooError(f"{path}:{line}: the key {key.value!r} is given twice.")
-            seen.add(key.value)
-            yield (*key_path, key.value), f"{path}:{line}"
-            yield from _lines(value, path, (*key_path, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*key_path, index), f"{path}:{value.start_mark.line + 1}"
-            yield from _lines(value, path, (*key_path, index))
-
-
-def _override(content: dict[str, Any], override: str) -> KeyPath:
-    keys, separator, text = override.partition("=")
-    if not separator or not all(keys.split(".")):
-        raise WavezooError(f"--set {override!r} is not of the form key=value, such as optimizer.lr=1e-3.")
-    *parents, last = keys.split(".")
-    target = content
-    for key in parents:
-        target = target.setdefault(key, {})
-        if not isinstance(target, dict):
-            raise WavezooError(f"--set {override}: {key!r} is not a section, so it has no key {last!r}.")
+def _checked(document: Document, path: Path) -> Recipe:
     try:
-        target[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise WavezooError(f"--set {override}: {text!r} is not a YAML value.") from error
-    return tuple(keys.split("."))
+        return Recipe.model_validate(document.content)
+    except ValidationError as error:
+        raise WavezooError("\n".join(_explain(each, document.places, path) for each in error.errors())) from None
 
 
 def _explain(error: Mapping[str, Any], sources: Mapping[KeyPath, str], path: Path) -> str:
@@ -303,7 +223,7 @@ def _explain(error: Mapping[str, Any], sources: Mapping[KeyPath, str], path: Pat
     message = error["msg"].removeprefix("Value error, ")
     if not location:
         return f"{where}: {message}."
-    return f"{where}: {dotted} is {error['input']!r}: {message[0].lower()}{message[1:]}."
+    return f"{where}: {dotted} is {reprlib.repr(error['input'])}: {message[0].lower()}{message[1:]}."
 
 
 def _section_keys(key_path: KeyPath) -> list[str]:
