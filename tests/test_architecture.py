@@ -41,6 +41,7 @@ ALLOWED = {
         "tasks",
         "testing",
         "train",
+        "wave",
     },
     "__main__": {"cli"},
 }
