@@ -101,7 +101,7 @@ def test_a_local_copy_in_the_hubs_layout(name, tmp_path):
     for split in ("train", "test"):
         images, labels = written[split]
         assert np.array_equal(getattr(data, split).inputs, images)
-        assert np.array_equal(getattr(data, split).labels, labels)
+        assert np.array_equal(getattr(data, split).targets, labels)
     some = read(name, tmp_path, limit_samples=4)
     assert np.array_equal(some.test.inputs, written["test"][0][::3])
 
@@ -110,7 +110,7 @@ def test_other_formats_and_columns(tmp_path):
     rows = {"picture": [Image.fromarray(image) for image in pixels(3, 28, 28)], "kind": [2, 0, 1]}
     DatasetDict({split: Dataset.from_dict(rows) for split in ("train", "test")}).save_to_disk(str(tmp_path))
     data = read("mnist", tmp_path, columns={"image": "picture", "label": "kind"})
-    assert data.train.labels.tolist() == [2, 0, 1]
+    assert data.train.targets.tolist() == [2, 0, 1]
     assert np.array_equal(data.test.inputs[..., 0], pixels(3, 28, 28))
     with pytest.raises(WavezooError, match=r"maps 'picture'; mnist has columns for: image, label"):
         read("mnist", tmp_path, columns={"picture": "image"})
@@ -129,7 +129,7 @@ def test_idx_files(compress, tmp_path):
     for name in ("fashion_mnist", "mnist"):
         data = read(name, tmp_path)
         assert np.array_equal(data.train.inputs, written["train"][0])
-        assert np.array_equal(data.test.labels, written["t10k"][1])
+        assert np.array_equal(data.test.targets, written["t10k"][1])
 
 
 @pytest.mark.parametrize(("name", "header"), [("cifar10", 1), ("cifar100", 2)])
@@ -150,7 +150,7 @@ def test_the_binary_release_of_cifar(name, header, archive, tmp_path):
             (tmp_path / "batches" / file).unlink()
     data = read(name, tmp_path)
     assert np.array_equal(data.test.inputs, images.transpose(0, 2, 3, 1))
-    assert data.test.labels.tolist() == labels[:, -1].tolist()
+    assert data.test.targets.tolist() == labels[:, -1].tolist()
     assert len(data.train) == 2 * (len(files) - 1)
     if not archive:
         (tmp_path / "batches" / files[-1]).write_bytes(content[:-5])
@@ -170,7 +170,7 @@ def test_lra_image_is_cifar_in_grey_with_the_last_tenth_for_validation(tmp_path)
     grey = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in written["train"][0]])
     assert np.abs(data.train.inputs[..., 0].astype(int) - grey[:18]).max() <= 1
     assert np.abs(data.validation.inputs[..., 0].astype(int) - grey[18:]).max() <= 1
-    assert np.array_equal(data.test.labels, written["test"][1])
+    assert np.array_equal(data.test.targets, written["test"][1])
 
 
 def test_any_folder_of_images(tmp_path):
@@ -184,8 +184,8 @@ def test_any_folder_of_images(tmp_path):
     assert entry.facts_at(source).classes == ("cat", "dog")
     data = entry.read(source)
     assert data.train.inputs.shape == (4, 16, 16, 3)
-    assert data.train.labels.tolist() == [0, 0, 1, 1]
-    assert (data.validation.inputs[:, 8, 8, 0] == 255 * data.validation.labels).all()
+    assert data.train.targets.tolist() == [0, 0, 1, 1]
+    assert (data.validation.inputs[:, 8, 8, 0] == 255 * data.validation.targets).all()
     (tmp_path / "test" / "dog" / "1.png").write_bytes(b"no image")
     with pytest.raises(WavezooError, match=r"1\.png is damaged or no image"):
         entry.read(DataSource(str(tmp_path), options={"size": 16}))
@@ -214,7 +214,7 @@ def write_texts(folder, layout, reviews=REVIEWS):
 def test_texts_by_the_byte(layout, tmp_path):
     write_texts(tmp_path, layout)
     data = read("text", tmp_path)
-    found = {bytes(data.test.inputs[i].astype(np.uint8)): int(data.test.labels[i]) for i in range(3)}
+    found = {bytes(data.test.inputs[i].astype(np.uint8)): int(data.test.targets[i]) for i in range(3)}
     assert found == {text.encode(): label for text, label in REVIEWS}
     assert len(read("text", tmp_path, options={"max_length": 4}).train.inputs[0]) <= 4
 
@@ -224,7 +224,7 @@ def test_texts_with_other_columns_and_labels_in_words(tmp_path):
         (tmp_path / f"{split}.csv").write_text("review,verdict\nfine,yes\nfoul,no\n")
     columns, options = {"text": "review", "label": "verdict"}, {"classes": ("no", "yes")}
     data = read("text", tmp_path, columns=columns, options=options)
-    assert data.train.labels.tolist() == [1, 0]
+    assert data.train.targets.tolist() == [1, 0]
     with pytest.raises(WavezooError, match=r"a label is 'yes'.*data\.classes"):
         read("text", tmp_path, columns=columns)
 

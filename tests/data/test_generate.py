@@ -124,7 +124,7 @@ def test_pathfinder_is_read_as_released(tmp_path, monkeypatch):
     data = find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
     expected = [draw_image(TASKS[32], 0, index) for index in range(20)]
     split = np.concatenate([data.train.inputs, data.validation.inputs, data.test.inputs])[..., 0]
-    labels = np.concatenate([data.train.labels, data.validation.labels, data.test.labels])
+    labels = np.concatenate([data.train.targets, data.validation.targets, data.test.targets])
     assert np.array_equal(split, np.stack([image for image, _ in expected]))
     assert labels.tolist() == [label for _, label in expected]
     assert [len(data.train), len(data.validation), len(data.test)] == [16, 2, 2]
@@ -184,7 +184,7 @@ def test_listops_has_the_right_values_and_lengths(tmp_path):
     data = find_dataset("listops").read(DataSource(str(tmp_path / "one"), partial=True))
     seen = set()
     for split in (data.train, data.validation, data.test):
-        for index, label in enumerate(split.labels):
+        for index, label in enumerate(split.targets):
             tokens = [listops.TOKENS[token] for token in split.inputs[index]]
             assert tokens.pop() == "<end>"
             assert 500 < len(tokens) < 2000

@@ -50,7 +50,7 @@ def test_test_images_are_normalised_and_in_order():
     expected = images().inputs / 255
     expected = (expected - np.array(FACTS.mean)) / np.array(FACTS.std)
     assert torch.allclose(pixels, torch.from_numpy(expected).permute(0, 3, 1, 2).float(), atol=1e-5)
-    assert labels.tolist() == images().labels.tolist()
+    assert labels.tolist() == images().targets.tolist()
 
 
 def test_workers_change_nothing():
@@ -83,7 +83,7 @@ def test_rand_augment_at_its_weakest_and_strongest(policy):
 
 def test_every_sample_once_an_epoch():
     split = images()
-    numbered = Split(np.arange(24, dtype=np.uint8).repeat(8 * 8 * 3).reshape(24, 8, 8, 3), split.labels)
+    numbered = Split(np.arange(24, dtype=np.uint8).repeat(8 * 8 * 3).reshape(24, 8, 8, 3), split.targets)
     pixels, _ = epoch(loader(split=numbered))
     seen = (pixels[:, 0, 0, 0] * FACTS.std[0] + FACTS.mean[0]) * 255
     assert sorted(seen.round().int().tolist()) == list(range(24))
@@ -128,9 +128,9 @@ def test_images_as_sequences_are_read_row_by_row():
     rows, _ = epoch(loader(training=False, sequences=True))
     assert rows.shape == (24, 64, 3)
     assert torch.equal(rows[:, 8], pixels[:, :, 1, 0])
-    grey = Split(images().inputs[..., :1], images().labels)
-    facts = ImageFacts(("a", "b"), 1, 8, (0.4,), (0.2,))
-    tokens, _ = epoch(loader("data.tokens=true", training=False, sequences=True, split=grey, facts=facts))
+    grey = Split(images().inputs[..., :1], images().targets)
+    facts = ImageFacts(("a", "b"), 1, 8, (0.4,), (0.2,), tokens=True)
+    tokens, _ = epoch(loader(training=False, sequences=True, split=grey, facts=facts))
     assert torch.equal(tokens, torch.from_numpy(grey.inputs.reshape(24, 64).astype(np.int64)))
 
 

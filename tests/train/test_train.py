@@ -270,7 +270,7 @@ def test_the_confusion_matrix_counts_each_image_once(run):
     rows = [line.split(",") for line in (out / "confusion.csv").read_text().splitlines()]
     counts = torch.tensor([[int(cell) for cell in row[1:]] for row in rows[1:]])
     assert counts.sum() == 48
-    labels = find_dataset("digits").read(DataSource(limit_samples=48)).test.labels
+    labels = find_dataset("digits").read(DataSource(limit_samples=48)).test.targets
     assert counts.sum(1).tolist() == [int((labels == digit).sum()) for digit in range(10)]
     assert counts.diagonal().sum() / 48 == pytest.approx(summary["accuracy"])
     shares = counts.diagonal() / counts.sum(1).clamp(min=1)

@@ -9,8 +9,8 @@ from torch import nn
 
 from wavezoo.config.recipe import find_recipe, load_recipe, recipe_names
 from wavezoo.config.spec import OPERATOR_CHOICES, scheme_options
-from wavezoo.data import DATASETS, DatasetEntry, ImageFacts, SequenceFacts
-from wavezoo.errors import not_allowed
+from wavezoo.data import DATASETS, DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
+from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS
 from wavezoo.plugins.registry import AXES, CONTRACTS, registry
 from wavezoo.wave.scheme import Scheme
@@ -88,22 +88,33 @@ def _describe_model(name: str, entry_point: Callable[..., Any], model: nn.Module
 
 def _describe_dataset(entry: DatasetEntry) -> str:
     rows: dict[str, Any] = {}
-    if isinstance(entry.facts, ImageFacts):
-        images = entry.facts
+    facts = _facts(entry)
+    if isinstance(facts, ImageFacts):
+        images = facts
         rows["samples"] = f"{images.size} x {images.size}, {images.channels} channel(s), 8 bits"
         rows["normalisation"] = f"mean {_numbers(images.mean)}, standard deviation {_numbers(images.std)}"
-    elif isinstance(entry.facts, SequenceFacts):
-        elements = f"{entry.facts.features} feature(s) each" if entry.facts.features else "token ids"
-        rows["samples"] = f"sequences of up to {entry.facts.length} elements, {elements}"
-        rows["vocabulary"] = entry.facts.vocabulary or "none"
+    elif isinstance(facts, SequenceFacts):
+        elements = f"{facts.features} feature(s) each" if facts.features else "token ids"
+        rows["samples"] = f"sequences of up to {facts.length} elements, {elements}"
+        rows["vocabulary"] = facts.vocabulary or "none"
     else:
         rows["samples"] = "as found at data.path"
-    if not callable(entry.facts):
-        rows["classes"] = f"{len(entry.facts.classes)}: {', '.join(entry.facts.classes)}"
+    if facts is not None:
+        rows["classes"] = f"{len(facts.classes)}: {', '.join(facts.classes)}" if facts.classes else "none"
+    rows["task"] = entry.task
     rows["counts"] = ", ".join(f"{split} {count:,}" for split, count in entry.counts.items()) or "as found"
     rows["columns"] = ", ".join(f"{what}: {column}" for what, column in entry.columns.items()) or "none"
-    rows["options"] = ", ".join(f"data.{option}" for option in entry.options) or "none"
+    for name, option in entry.options.items():
+        rows[f"data.{name}"] = f"{option.default}: {option.help}"
     return f"data set {entry.name}\n\n{entry.description}\n\n{_table(rows)}"
+
+
+def _facts(entry: DatasetEntry) -> Facts | None:
+    """Return the facts of a data set, None where they depend on where it is read from."""
+    try:
+        return entry.facts_at(DataSource())
+    except WavezooError:
+        return None
 
 
 def _numbers(values: Sequence[float]) -> str:

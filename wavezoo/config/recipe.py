@@ -48,10 +48,13 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """A data set by name, a local copy of it, and how it is read; some keys are for some data sets only.
+    """A data set by name, a local copy of it, how it is read, and keys that this data set alone declares.
 
-    ``validation`` holds back the last part of the training samples where the data set has no validation split.
+    ``validation`` holds back a part of the training samples, drawn by ``seed``, where the data set has no validation
+    split.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     name: str
     path: str | None = None
@@ -59,11 +62,8 @@ class DataSection(Section):
     columns: dict[str, str] = {}
     limit_samples: Count | None = None
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=0)] = 0
-    tokens: bool | None = None
-    size: Count | None = None
-    max_length: Count | None = None
-    classes: tuple[str, ...] | None = None
 
 
 class AugmentationSection(Section):

@@ -1,13 +1,16 @@
 """Data sets by name."""
 
-from wavezoo.data.entry import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts, Split, Splits, TokenRuns
+from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
+from wavezoo.data.facts import Facts, ImageFacts, SequenceFacts
 from wavezoo.data.images import cifar, digits, image_folder, mnist
 from wavezoo.data.sequences import listops, mnist1d, pathfinder
+from wavezoo.data.splits import Split, Splits, TokenRuns
 from wavezoo.data.text import text
 from wavezoo.errors import not_allowed
 
 __all__ = [
     "DATASETS",
+    "DataOption",
     "DataSource",
     "DatasetEntry",
     "Facts",

@@ -1,102 +1,15 @@
-"""What a data set is: its facts, its splits, and where a recipe says to find it.
-
-Shapes: M samples; images of height H and width W with C channels, ``(M, H, W, C)``, uint8; sequences of F features
-``(M, N, F)``, float32, or M runs of token ids of different lengths.
-"""
+"""A named data set: its facts, how it is read, and what a recipe may say of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from wavezoo.data.facts import Facts, ImageFacts
+from wavezoo.data.splits import SPLITS, Split, Splits, hold_back
 from wavezoo.errors import WavezooError, nearest_first
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What a model has to know of a set of images.
-
-    Attributes:
-        classes: names of the classes, in the order of their labels.
-        channels: number of image channels C.
-        size: side of the square images, in pixels.
-        mean: mean of each channel, scaled to 0 to 1, as used for normalisation.
-        std: standard deviation, likewise.
-    """
-
-    classes: tuple[str, ...]
-    channels: int
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class SequenceFacts:
-    """What a model has to know of a set of sequences.
-
-    Attributes:
-        classes: names of the classes, in the order of their labels.
-        features: features F of each element; None for token ids.
-        vocabulary: number of token ids; None for features.
-        length: the greatest length N.
-    """
-
-    classes: tuple[str, ...]
-    features: int | None
-    vocabulary: int | None
-    length: int
-
-
-Facts = ImageFacts | SequenceFacts
-
-
-@dataclass(frozen=True)
-class TokenRuns:
-    """Token ids of M sequences of different lengths, one after the other.
-
-    Attributes:
-        tokens: all tokens, ``(sum of lengths,)``.
-        ends: where each sequence ends, ``(M,)``.
-    """
-
-    tokens: np.ndarray
-    ends: np.ndarray
-
-    @classmethod
-    def joined(cls, runs: list[np.ndarray]) -> "TokenRuns":
-        """Join single sequences ``(N,)``."""
-        empty = np.zeros(0, np.int64)
-        return cls(np.concatenate(runs) if runs else empty, np.cumsum([len(run) for run in runs], dtype=np.int64))
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.tokens[self.ends[index - 1] if index else 0 : self.ends[index]]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Inputs of M samples and their labels ``(M,)``, int64."""
-
-    inputs: np.ndarray | TokenRuns
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The splits of a data set; ``validation`` is None where there is none."""
-
-    train: Split
-    test: Split
-    validation: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -107,13 +20,17 @@ class DataSource:
         path: a local copy; None for the source that the entry names.
         limit_samples: read that many samples of each split at most, evenly spaced over it.
         partial: accept a copy with other counts than those published.
+        validation: part of the training samples to hold back for validation, for a data set without such a split.
+        seed: decides which are held back, and what is drawn where data are generated.
         columns: names of columns in place of the entry's.
-        options: what only some data sets take.
+        options: what the entry declares besides, by name.
     """
 
     path: str | None = None
     limit_samples: int | None = None
     partial: bool = False
+    validation: float = 0.0
+    seed: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -125,6 +42,38 @@ class DataSource:
 
 
 @dataclass(frozen=True)
+class DataOption:
+    """A key of a recipe's data section that one data set takes.
+
+    Attributes:
+        kind: its type, as an annotation that pydantic checks, such as ``Annotated[int, Field(ge=1)]``.
+        default: its value where the recipe says nothing.
+        help: what it does, in a sentence.
+    """
+
+    kind: Any
+    default: Any
+    help: str
+
+    def checked(self, name: str, value: object) -> Any:
+        """Return ``value`` as the type wants it.
+
+        Raises:
+            WavezooError: if it is of another type.
+        """
+        try:
+            return TypeAdapter(self.kind).validate_python(value)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise WavezooError(
+                f"data.{name} is {value!r}: {message[0].lower()}{message[1:]}. It is {self.help}"
+            ) from None
+
+
+PIXELS_AS_TOKENS = DataOption(bool, False, "whether a sequence model reads pixels as 256 token ids, not as numbers.")
+
+
+@dataclass(frozen=True)
 class DatasetEntry:
     """A named data set.
 
@@ -133,8 +82,9 @@ class DatasetEntry:
         description: source, licence, splits, and how to get it without a network.
         facts: its facts, or a function that finds them at a source.
         load: reads it.
+        task: name of the task that it is for where a recipe names none.
         counts: samples of each published split.
-        options: names of the keys of a recipe's data section that it takes besides those that all do.
+        options: keys of a recipe's data section that it takes besides those that all do.
         columns: names of the columns it reads, by what they hold; empty where there are none to map.
     """
 
@@ -142,8 +92,9 @@ class DatasetEntry:
     description: str
     facts: Facts | Callable[[DataSource], Facts]
     load: Callable[[DataSource], Splits]
+    task: str = "classification"
     counts: Mapping[str, int] = field(default_factory=dict)
-    options: tuple[str, ...] = ()
+    options: Mapping[str, DataOption] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def facts_at(self, source: DataSource) -> Facts:
@@ -152,22 +103,27 @@ class DatasetEntry:
         Raises:
             WavezooError: if the source cannot be read or is asked for what the data set does not take.
         """
-        self._check_source(source)
-        return self.facts(source) if callable(self.facts) else self.facts
+        return self._facts(self._completed(source))
 
     def read(self, source: DataSource) -> Splits:
-        """Read the splits and check them against the facts.
+        """Read the splits and check them against the facts; hold a part back for validation if the source says so.
 
         Raises:
             WavezooError: if the data cannot be read, are cut short, or are not what the name says.
         """
-        facts = self.facts_at(source)
+        source = self._completed(source)
+        facts = self._facts(source)
         splits = self.load(source)
         for name in SPLITS:
             split = getattr(splits, name)
             if split is not None:
                 _check_split(self.name, name, split, facts)
-        return splits
+        if not source.validation:
+            return splits
+        if splits.validation is not None:
+            raise WavezooError(f"{self.name} has a validation split of its own. Leave data.validation out.")
+        train, validation = hold_back(splits.train, source.validation, source.seed)
+        return Splits(train, splits.test, validation)
 
     def check_count(self, source: DataSource, split: str, count: int) -> None:
         """Raise WavezooError unless a copy has as many samples in ``split`` as were published."""
@@ -178,29 +134,54 @@ class DatasetEntry:
             "or say --set data.partial=true if it is meant to differ."
         )
 
-    def _check_source(self, source: DataSource) -> None:
+    def column(self, source: DataSource, what: str) -> str:
+        """Return the name of the column that holds ``what``."""
+        return source.columns.get(what, self.columns[what])
+
+    def _facts(self, source: DataSource) -> Facts:
+        return self.facts(source) if callable(self.facts) else self.facts
+
+    def _completed(self, source: DataSource) -> DataSource:
+        """Return the source with all options of the data set, checked."""
         for option in source.options:
             if option not in self.options:
-                takes = f"It takes {', '.join(self.options)}." if self.options else "Leave it out."
-                raise WavezooError(f"data.{option} is no option of {self.name}. {takes}")
+                common = (each.name for each in fields(DataSource) if each.name != "options")
+                known = ", ".join(nearest_first(option, [*common, *self.options]))
+                raise WavezooError(f"data.{option} is no option of {self.name}. It takes, nearest first: {known}.")
         for column in source.columns:
             if column not in self.columns:
                 known = ", ".join(nearest_first(column, self.columns)) or "none"
                 raise WavezooError(f"data.columns maps {column!r}; {self.name} has columns for: {known}.")
+        given = {name: self.options[name].checked(name, value) for name, value in source.options.items()}
+        return replace(source, options={name: each.default for name, each in self.options.items()} | given)
 
 
 def _check_split(name: str, split_name: str, split: Split, facts: Facts) -> None:
     if not len(split):
         raise WavezooError(f"the {split_name} split of {name} has no samples.")
+    where = f"the {split_name} split of {name}"
+    if len(split.inputs) != len(split):
+        raise WavezooError(f"{where} has {len(split.inputs):,} samples and {len(split):,} targets.")
     shape: tuple[int, ...] | None = None
     if isinstance(facts, ImageFacts):
-        shape = (facts.size, facts.size, facts.channels)
+        shape = (*facts.grid, facts.channels)
     elif facts.features is not None:
-        shape = (facts.length, facts.features)
+        shape = (*facts.grid, facts.features)
     if shape is not None and isinstance(split.inputs, np.ndarray) and split.inputs.shape[1:] != shape:
         raise WavezooError(f"samples of {name} are {shape}, those of the {split_name} split {split.inputs.shape[1:]}.")
-    least, greatest = int(split.labels.min()), int(split.labels.max())
+    _check_targets(where, split.targets, facts)
+
+
+def _check_targets(where: str, targets: np.ndarray, facts: Facts) -> None:
+    expected: dict[str, tuple[int | None, ...]] = {
+        "class": (),
+        "class_map": facts.grid,
+        "field": (facts.target_channels, *facts.grid),
+    }
+    if targets.shape[1:] != expected[facts.target]:
+        raise WavezooError(f"targets of {where} are {targets.shape[1:]}; {expected[facts.target]} is meant.")
+    if facts.target == "field":
+        return
+    least, greatest = int(targets.min()), int(targets.max())
     if not 0 <= least <= greatest < len(facts.classes):
-        raise WavezooError(
-            f"{name} has {len(facts.classes)} classes; the {split_name} split has labels {least} to {greatest}."
-        )
+        raise WavezooError(f"{where} has labels {least} to {greatest}; there are {len(facts.classes)} classes.")

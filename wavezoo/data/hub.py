@@ -12,7 +12,8 @@ from datasets.utils import disable_progress_bars, enable_progress_bars, is_progr
 from datasets.utils import logging as datasets_logging
 from huggingface_hub.utils import logging as hub_logging
 
-from wavezoo.data.entry import DatasetEntry, DataSource, Split, Splits
+from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 
@@ -55,7 +56,7 @@ def load_hub_images(entry: DatasetEntry, repository: str, source: DataSource, mo
     Raises:
         WavezooError: if the hub cannot be reached, or if the copy is missing, cut short or damaged.
     """
-    image_column, label_column = ({**entry.columns, **source.columns}[each] for each in ("image", "label"))
+    image_column, label_column = (entry.column(source, each) for each in ("image", "label"))
     splits = open_splits(repository, source)
 
     def decoded(name: str) -> Split:

@@ -13,7 +13,7 @@ from wavezoo.data import Facts, ImageFacts, find_dataset
 from wavezoo.errors import WavezooError, require_positive
 from wavezoo.runs.folder import RunFolder
 from wavezoo.train.loaders import build_loader
-from wavezoo.train.prepare import Model, build_accelerator, build_model, for_sequences, load_splits
+from wavezoo.train.prepare import Model, build_accelerator, build_model, data_source, for_sequences
 
 
 class Confusion(NamedTuple):
@@ -101,7 +101,7 @@ def evaluate(
     model.set_grid_spacing(1 / resolution if grid_spacing is None else grid_spacing)
     accelerator = build_accelerator(recipe, device)
     data = recipe.data if data_path is None else recipe.data.model_copy(update={"path": data_path})
-    test = load_splits(find_dataset(recipe.data.name), data).test
+    test = find_dataset(recipe.data.name).read(data_source(data)).test
     loader = build_loader(recipe, facts, test, training=False, sequences=sequences, resolution=resolution)
     prepared_model, prepared_loader = accelerator.prepare(model, loader)
     return confusion(prepared_model, prepared_loader, accelerator, len(facts.classes))

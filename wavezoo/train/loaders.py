@@ -86,18 +86,20 @@ class Batches(Dataset[Any]):
         return tuple(each[0] for each in self.__getitems__([key]))
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        """Return the inputs and the labels of a batch."""
+        """Return the inputs and the targets of a batch."""
         raise NotImplementedError
 
-    def labels(self, indices: Sequence[int]) -> Tensor:
-        return torch.from_numpy(self.split.labels[list(indices)])
+    def targets(self, indices: Sequence[int]) -> Tensor:
+        """Return classes as int64, values of fields as they are."""
+        targets = torch.from_numpy(self.split.targets[list(indices)])
+        return targets if targets.is_floating_point() else targets.long()
 
 
 class ImageBatches(Batches):
     """Images, augmented and normalised.
 
     Args:
-        split: the images, ``(M, H, W, C)``, uint8.
+        split: the images, ``(M, H, W, C)``, uint8 or float32.
         facts: gives size, mean and standard deviation.
         augmentation: what is done to them at random; None for nothing.
         size: side to which images are brought.
@@ -107,30 +109,46 @@ class ImageBatches(Batches):
         self, split: Split, facts: ImageFacts, augmentation: AugmentationSection | None, size: int | None = None
     ) -> None:
         super().__init__(split)
-        self.images = torch.from_numpy(cast(np.ndarray, split.inputs)).permute(0, 3, 1, 2).contiguous()
-        self.mean = torch.tensor(facts.mean).view(-1, 1, 1) * 255
-        self.std = torch.tensor(facts.std).view(-1, 1, 1) * 255
+        # The array itself: a copy with channels first would double what a set of images takes.
+        self.images = torch.from_numpy(cast(np.ndarray, split.inputs)).permute(0, 3, 1, 2)
+        scale = 1 if self.images.is_floating_point() else 255
+        self.mean = torch.tensor(facts.mean).view(-1, 1, 1) * scale
+        self.std = torch.tensor(facts.std).view(-1, 1, 1) * scale
+        self.target = facts.target
         self.size = facts.size if size is None else size
         self.augmentation = augmentation
         self.rand_augment, self.erase = _by_sample(augmentation, facts)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
         indices = [index for index, _ in keys]
-        images = self.images[indices]
+        images, targets = self.images[indices].contiguous(), self.targets(indices)
         if self.augmentation is not None:
-            images = _cropped_and_flipped(images, self.augmentation, [seed for _, seed in keys])
+            drawn = np.stack([np.random.default_rng(seed).random(3) for _, seed in keys])
+            images = _cropped(images, self.augmentation.crop_padding, drawn[:, :2])
+            flipped = torch.from_numpy(drawn[:, 2] < self.augmentation.horizontal_flip)
+            images = _mirrored(images, flipped)
+            if self.target != "class":
+                targets = _mirrored(targets, flipped)
         if self.rand_augment is not None:
             images = torch.stack(
                 [self._rand_augmented(image, seed) for image, (_, seed) in zip(images, keys, strict=True)]
             )
         if self.size != images.shape[-1]:
             images = TF.resize(images, [self.size, self.size], InterpolationMode.BICUBIC)
+            targets = self._resized(targets)
         normal = (images - self.mean) / self.std
         if self.erase is not None:
             for image, (_, seed) in zip(normal, keys, strict=True):
                 with _seeded(seed):
                     self.erase(image)
-        return normal, self.labels(indices)
+        return normal, targets
+
+    def _resized(self, targets: Tensor) -> Tensor:
+        if self.target == "class":
+            return targets
+        nearest = self.target == "class_map"
+        mode = InterpolationMode.NEAREST_EXACT if nearest else InterpolationMode.BICUBIC
+        return TF.resize(targets, [self.size, self.size], mode)
 
     def _rand_augmented(self, image: Tensor, seed: int) -> Tensor:
         pixels = image.permute(1, 2, 0).numpy()
@@ -160,11 +178,11 @@ class SequenceBatches(Batches):
             tokens = torch.nn.utils.rnn.pad_sequence(runs, batch_first=True)
             lengths = torch.tensor([len(run) for run in runs])
             mask = torch.arange(tokens.shape[1]) < lengths[:, None]
-            return tokens, mask, self.labels(indices)
+            return tokens, mask, self.targets(indices)
         values = torch.from_numpy(inputs[indices])
         if self.shift:
             values = torch.stack([self._shifted(x, seed) for x, (_, seed) in zip(values, keys, strict=True)])
-        return values, self.labels(indices)
+        return values, self.targets(indices)
 
     def _shifted(self, x: Tensor, seed: int) -> Tensor:
         by = int(np.random.default_rng(seed).integers(-self.shift, self.shift + 1))
@@ -172,36 +190,44 @@ class SequenceBatches(Batches):
 
 
 class PixelSequences(Dataset[Any]):
-    """Images read row by row: intensities ``(B, H W, C)``, or token ids ``(B, H W)``."""
+    """Images read row by row: intensities ``(B, H W, C)``, or token ids ``(B, H W)``; targets of pixels likewise."""
 
-    def __init__(self, images: ImageBatches, tokens: bool) -> None:
+    def __init__(self, images: ImageBatches, facts: ImageFacts) -> None:
         self.images = images
-        self.tokens = tokens
+        self.facts = facts
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        images, labels = self.images.__getitems__(keys)
+        images, targets = self.images.__getitems__(keys)
         pixels = images.flatten(2).mT
-        if not self.tokens:
-            return pixels, labels
+        if self.facts.target != "class":
+            targets = targets.flatten(-2)
+        if not self.facts.tokens:
+            return pixels, targets
         grey = pixels * self.images.std.view(-1) + self.images.mean.view(-1)
-        return grey[..., 0].round().clamp(0, 255).long(), labels
+        return grey[..., 0].round().clamp(0, 255).long(), targets
 
 
-def sequence_facts(facts: Facts, tokens: bool) -> SequenceFacts:
+def sequence_facts(facts: Facts) -> SequenceFacts:
     """Return what a sequence model has to know of sequences, or of images read row by row."""
     if isinstance(facts, SequenceFacts):
         return facts
-    length = facts.size**2
-    return SequenceFacts(facts.classes, None if tokens else facts.channels, 256 if tokens else None, length)
+    return SequenceFacts(
+        facts.classes,
+        None if facts.tokens else facts.channels,
+        256 if facts.tokens else None,
+        facts.size**2,
+        facts.target,
+        facts.target_channels,
+    )
 
 
 def build_loader(
     recipe: Recipe, facts: Facts, split: Split, *, training: bool, sequences: bool, resolution: float = 1.0
 ) -> DataLoader[Any]:
-    """Return a loader of batches of inputs and labels, a mask between them where lengths differ.
+    """Return a loader of batches of inputs and targets, a mask between them where lengths differ.
 
     Args:
         recipe: gives batch size, augmentation, workers and seed.
@@ -225,7 +251,7 @@ def build_loader(
         size = round(facts.size * resolution)
         dataset = ImageBatches(split, facts, recipe.augmentation if training else None, size)
         if sequences:
-            dataset = PixelSequences(dataset, bool(recipe.data.tokens))
+            dataset = PixelSequences(dataset, facts)
     else:
         dataset = SequenceBatches(split, recipe.augmentation.shift if training else 0)
     workers = recipe.data.workers
@@ -258,6 +284,8 @@ def _check_augmentation(settings: AugmentationSection, facts: Facts, sequences: 
             raise WavezooError(f"augmentation.{name} is for {kind}, which these data are not. Leave it out.")
         if name in ("mixup", "cutmix") and sequences:
             raise WavezooError(f"augmentation.{name} is for image models. Leave it out.")
+        if facts.target != "class" and name != "horizontal_flip":
+            raise WavezooError(f"augmentation.{name} would change samples and not the targets of their cells. Drop it.")
 
 
 def _by_sample(settings: AugmentationSection | None, facts: ImageFacts) -> tuple[Any, RandomErasing | None]:
@@ -286,22 +314,23 @@ def _posterized(image: Image.Image, bits: int, **options: Any) -> Image.Image:
     return ImageOps.posterize(image, min(max(bits, 1), 8))
 
 
-def _cropped_and_flipped(images: Tensor, settings: AugmentationSection, seeds: Sequence[int]) -> Tensor:
-    if not (settings.crop_padding or settings.horizontal_flip):
+def _cropped(images: Tensor, padding: int, places: np.ndarray) -> Tensor:
+    """Pad images with zeros and cut windows of the same size out, at ``places`` ``(B, 2)`` between 0 and 1."""
+    if not padding:
         return images
-    drawn = [np.random.default_rng(seed).random(3) for seed in seeds]
-    places = torch.from_numpy(np.stack(drawn))
-    if padding := settings.crop_padding:
-        size = images.shape[-1]
-        corners = (places[:, :2] * (2 * padding + 1)).long()
-        rows, columns = (corners[:, axis, None] + torch.arange(size) for axis in (0, 1))
-        padded = F.pad(images, (padding,) * 4)
-        sample, channel = torch.arange(len(images)), torch.arange(images.shape[1])
-        images = padded[
-            sample[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]
-        ]
-    flipped = places[:, 2] < settings.horizontal_flip
-    return torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
+    size = images.shape[-1]
+    corners = (torch.from_numpy(places) * (2 * padding + 1)).long()
+    rows, columns = (corners[:, axis, None] + torch.arange(size) for axis in (0, 1))
+    padded = F.pad(images, (padding,) * 4)
+    sample, channel = torch.arange(len(images)), torch.arange(images.shape[1])
+    return padded[
+        sample[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]
+    ]
+
+
+def _mirrored(values: Tensor, chosen: Tensor) -> Tensor:
+    """Mirror the chosen samples, ``(B,)``, left to right."""
+    return torch.where(chosen.view(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from timm.scheduler.scheduler import Scheduler
 
 from wavezoo.config.recipe import AugmentationSection, DataSection, Recipe
 from wavezoo.config.spec import OPERATOR_CHOICES, check_options
-from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts, Split, Splits, TokenRuns
+from wavezoo.data import DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence, create_sequence_model
@@ -52,7 +52,7 @@ def build_model(recipe: Recipe, facts: Facts) -> Model:
     model_class: type[Model]
     if for_sequences(recipe):
         model_class = WavePDESequence
-        sequences = sequence_facts(facts, bool(recipe.data.tokens))
+        sequences = sequence_facts(facts)
         reserved |= {"in_features": sequences.features, "vocab_size": sequences.vocabulary}
     elif isinstance(facts, ImageFacts):
         model_class = WavePDE
@@ -189,33 +189,7 @@ def build_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, updates_per
 
 def data_source(data: DataSection) -> DataSource:
     """Return where a recipe's data are found."""
-    special = {name: getattr(data, name) for name in ("tokens", "size", "max_length", "classes")}
-    options = {name: value for name, value in special.items() if value is not None}
-    return DataSource(data.path, data.limit_samples, data.partial, data.columns, options)
-
-
-def load_splits(entry: DatasetEntry, data: DataSection) -> Splits:
-    """Read the splits of a data set, with a validation split held back if the recipe asks for one.
-
-    Raises:
-        WavezooError: if the data cannot be read or are not what their name says.
-    """
-    splits = entry.read(data_source(data))
-    if not data.validation:
-        return splits
-    if splits.validation is not None:
-        raise WavezooError(f"{entry.name} has a validation split of its own. Leave data.validation out.")
-    train = splits.train
-    kept = len(train) - max(1, round(len(train) * data.validation))
-    if kept < 1:
-        raise WavezooError(f"data.validation is {data.validation}, which leaves no training samples. Lower it.")
-    return Splits(_part(train, 0, kept), splits.test, _part(train, kept, len(train)))
-
-
-def _part(split: Split, first: int, last: int) -> Split:
-    inputs = split.inputs
-    if isinstance(inputs, TokenRuns):
-        part: Any = TokenRuns.joined([inputs[index] for index in range(first, last)])
-    else:
-        part = inputs[first:last]
-    return Split(part, split.labels[first:last])
+    options = data.model_extra or {}
+    return DataSource(
+        data.path, data.limit_samples, data.partial, data.validation, data.seed, data.columns, dict(options)
+    )

@@ -26,7 +26,6 @@ from wavezoo.train.prepare import (
     build_schedule,
     data_source,
     for_sequences,
-    load_splits,
 )
 
 
@@ -103,7 +102,7 @@ def _train(
         if for_sequences(recipe):
             raise WavezooError("channels_last is for image models. Leave it out.")
         model.to(memory_format=torch.channels_last)
-    splits = load_splits(find_dataset(recipe.data.name), recipe.data)
+    splits = find_dataset(recipe.data.name).read(data_source(recipe.data))
     loaders = {
         name: build_loader(recipe, facts, split, training=name == "train", sequences=for_sequences(recipe))
         for name in ("train", "test", "validation")

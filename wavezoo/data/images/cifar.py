@@ -8,8 +8,10 @@ from typing import cast
 
 import numpy as np
 
-from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
+from wavezoo.data.entry import PIXELS_AS_TOKENS, DatasetEntry, DataSource
+from wavezoo.data.facts import ImageFacts
 from wavezoo.data.hub import load_hub_images, require_folder
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 CLASSES_10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -83,13 +85,13 @@ def _content(found: dict[str, Path], file: str, source: DataSource) -> bytes:
 
 
 def _load_grey(source: DataSource) -> Splits:
-    colour = DATASETS["cifar10"].read(replace(source, options={}))
+    colour = DATASETS["cifar10"].read(replace(source, options={}, validation=0.0))
 
     def grey(split: Split, rows: slice) -> Split:
         images = cast(np.ndarray, split.inputs)
         # The luma of ITU-R 601-2, as Pillow's mode L has it.
         weights = np.array([299, 587, 114]) / 1000
-        return Split(np.round(images[rows] @ weights).astype(np.uint8)[..., None], split.labels[rows])
+        return Split(np.round(images[rows] @ weights).astype(np.uint8)[..., None], split.targets[rows])
 
     held_out = len(colour.train) // 10
     kept = len(colour.train) - held_out
@@ -134,10 +136,12 @@ Source: Tay et al. 2021 (Long Range Arena), from CIFAR-10; see there for licence
 A sequence model takes intensities, normalised with mean 122.6/255 and standard deviation 61/255 as S4 does (Gu et al.
 2022), or 256 byte tokens as the benchmark has it (data.tokens: true); an image model takes the grey images.
 Splits: the last 10 % of the 50,000 training images are for validation, the 10,000 test images for test.""",
-        facts=ImageFacts(CLASSES_10, 1, 32, (122.6 / 255,), (61 / 255,)),
+        facts=lambda source: ImageFacts(
+            CLASSES_10, 1, 32, (122.6 / 255,), (61 / 255,), tokens=source.options["tokens"]
+        ),
         load=_load_grey,
         counts={"train": 45_000, "validation": 5_000, "test": 10_000},
-        options=("tokens",),
+        options={"tokens": PIXELS_AS_TOKENS},
         columns={"image": "img", "label": "label"},
     ),
 }

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
+from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.facts import ImageFacts
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 TRAINING_IMAGES = 1437

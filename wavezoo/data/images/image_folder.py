@@ -1,14 +1,18 @@
 """Any folder of images, one folder a class."""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from pydantic import Field
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
-from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
+from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
+from wavezoo.data.facts import ImageFacts
 from wavezoo.data.hub import require_folder
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
@@ -17,7 +21,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def _facts(source: DataSource) -> ImageFacts:
-    size = source.options.get("size")
+    size = source.options["size"]
     if size is None:
         raise WavezooError("image_folder needs data.size, the side in pixels that images are brought to.")
     train = _split_folder(_root(source), "train")
@@ -98,6 +102,10 @@ All images are decoded once and kept in memory, 3 bytes a pixel.
 Splits: the folders; or a part of train for validation, by data.validation.""",
         facts=_facts,
         load=_load,
-        options=("size",),
+        options={
+            "size": DataOption(
+                Annotated[int, Field(ge=1)] | None, None, "the side in pixels that images are brought to."
+            )
+        },
     )
 }

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
+from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.facts import ImageFacts
 from wavezoo.data.hub import load_hub_images, require_folder
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 UNSIGNED_BYTE = 8

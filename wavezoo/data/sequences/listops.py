@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wavezoo.data.entry import DatasetEntry, DataSource, SequenceFacts, Split, Splits, TokenRuns
+from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.facts import SequenceFacts
 from wavezoo.data.hub import require_folder
+from wavezoo.data.splits import Split, Splits, TokenRuns
 from wavezoo.errors import WavezooError
 from wavezoo.files import writing
 

@@ -5,7 +5,9 @@ import random
 import numpy as np
 import torch
 
-from wavezoo.data.entry import DatasetEntry, DataSource, SequenceFacts, Split, Splits
+from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.facts import SequenceFacts
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 

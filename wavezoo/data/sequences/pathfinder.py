@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wavezoo.data.entry import DatasetEntry, DataSource, ImageFacts, Split, Splits
+from wavezoo.data.entry import PIXELS_AS_TOKENS, DatasetEntry, DataSource
+from wavezoo.data.facts import ImageFacts
 from wavezoo.data.hub import require_folder
 from wavezoo.data.sequences.listops import check_same
 from wavezoo.data.sequences.pathfinder_images import TASKS, Task, draw_image
+from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.files import writing
 
@@ -176,9 +178,9 @@ release with imgs and metadata (pathfinder{size}/curv_contour_length_14, the har
 `wavezoo generate pathfinder --size {size} --count 200000 --out DIR`; --contour-length 9 and 6 are easier.
 A sequence model takes the {size * size} intensities, or 256 byte tokens (data.tokens: true); an image model the images.
 Splits: the first 80 % for training, then 10 % for validation and 10 % for test (200,000 in the release).""",
-        facts=ImageFacts(CLASSES, 1, size, (mean,), (std,)),
+        facts=lambda source: ImageFacts(CLASSES, 1, size, (mean,), (std,), tokens=source.options["tokens"]),
         load=partial(_load, size),
-        options=("tokens",),
+        options={"tokens": PIXELS_AS_TOKENS},
     )
 
 

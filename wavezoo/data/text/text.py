@@ -1,12 +1,15 @@
 """Text, byte by byte."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from wavezoo.data.entry import DatasetEntry, DataSource, SequenceFacts, Split, Splits, TokenRuns
+from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
+from wavezoo.data.facts import SequenceFacts
 from wavezoo.data.hub import open_splits, require_columns, require_folder
+from wavezoo.data.splits import Split, Splits, TokenRuns
 from wavezoo.errors import WavezooError
 
 REPOSITORY = "stanfordnlp/imdb"
@@ -21,13 +24,13 @@ def _facts(source: DataSource) -> SequenceFacts:
 
 
 def _longest(source: DataSource) -> int:
-    return source.options.get("max_length") or LONGEST
+    return source.options["max_length"]
 
 
 def _classes(source: DataSource) -> tuple[str, ...]:
     if (folder := _text_folder(source)) is None:
-        return tuple(source.options.get("classes") or CLASSES)
-    if source.options.get("classes") is not None:
+        return tuple(source.options["classes"] or CLASSES)
+    if source.options["classes"] is not None:
         raise WavezooError("data.classes is for tables; in a folder of texts the classes are its folders.")
     names = {each.name for each in (folder / "train").iterdir() if each.is_dir() and any(each.glob("*.txt"))}
     return CLASSES if names >= set(FOLDERS) else tuple(sorted(names))
@@ -45,7 +48,7 @@ def _load(source: DataSource) -> Splits:
     if (folder := _text_folder(source)) is not None:
         classes = _classes(source)
         return Splits(*(_read_folder(folder, split, classes, source) for split in ("train", "test")))
-    text_column, label_column = ({**DATASETS["text"].columns, **source.columns}[each] for each in ("text", "label"))
+    text_column, label_column = (DATASETS["text"].column(source, each) for each in ("text", "label"))
     splits = open_splits(REPOSITORY, source)
 
     def read(name: str) -> Split:
@@ -105,7 +108,12 @@ Splits: 25,000 for training, 25,000 for test; or those of the copy.""",
         facts=_facts,
         load=_load,
         counts={"train": 25_000, "test": 25_000},
-        options=("max_length", "classes"),
+        options={
+            "max_length": DataOption(Annotated[int, Field(ge=1)], LONGEST, "the byte after which texts are cut."),
+            "classes": DataOption(
+                tuple[str, ...] | None, None, "the labels of a table that are words, in the order of their numbers."
+            ),
+        },
         columns={"text": "text", "label": "label"},
     )
 }
