@@ -589,3 +589,23 @@ def test_the_layout_of_what_fields_give_does_not_reach_the_steps(ndim):
     assert not x.is_contiguous()
     given = operator.fields(x)
     assert all(each is not None and each.is_contiguous() for each in given)
+
+
+def test_a_time_step_that_is_not_learned_is_no_parameter():
+    torch.manual_seed(0)
+    fixed = wavezoo.create_operator(2, 1, learn_dt=False, dt=0.3).double()
+    learned = wavezoo.create_operator(2, 1, dt=0.3).double()
+    assert "log_dt" not in dict(fixed.named_parameters())
+    assert learned.log_dt in set(learned.physical_parameters())
+    learned.load_state_dict(fixed.state_dict(), strict=False)
+    assert torch.allclose(fixed(random(1, 2, 8)), learned(random(1, 2, 8)))
+
+
+@pytest.mark.parametrize("readout", ["displacement", "projected"])
+def test_physical_parameters_are_all_but_projections(readout):
+    operator = wavezoo.create_operator(
+        2, 1, "stepped", readout=readout, laplacian="fractional", potential="klein_gordon", drift="uniform"
+    )
+    names = {id(parameter): name for name, parameter in operator.named_parameters()}
+    physical = {names[id(parameter)] for parameter in operator.physical_parameters()}
+    assert set(names.values()) - physical == {name for name in names.values() if "projection" in name}

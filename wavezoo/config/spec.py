@@ -34,6 +34,7 @@ STEPPED: dict[str, Any] = {
     "drift": None,
     "steps": 4,
     "dt": 0.5,
+    "learn_dt": True,
     "dt_per_channel": False,
     "dt_spread": 1.0,
     "initial_velocity": "zero",

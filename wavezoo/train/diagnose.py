@@ -53,7 +53,7 @@ def _recorded_inputs(model: nn.Module) -> Iterator[list[tuple[str, WaveOperator,
     inputs: list[tuple[str, WaveOperator, Tensor]] = []
     handles = [
         module.register_forward_pre_hook(
-            lambda module, args, name=name: inputs.append((name, module, args[0].to(module.log_dt.dtype)))
+            lambda module, args, name=name: inputs.append((name, module, args[0].to(module.dt.dtype)))
         )
         for name, module in model.named_modules()
         if isinstance(module, WaveOperator)

@@ -4,6 +4,7 @@ Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; T recorded tim
 """
 
 import math
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -85,7 +86,8 @@ class WaveOperator(nn.Module):
         potential: a force on the field; None for no force.
         drift: how the medium moves; None for a medium at rest.
         steps: number of time steps.
-        dt: initial time step; learned, as its logarithm.
+        dt: initial time step.
+        learn_dt: learn the time step, as its logarithm; otherwise it stays what it is.
         dt_per_channel: learn one ``dt`` for each channel instead of one for the layer.
         dt_spread: with ``dt_per_channel``, the initial time steps reach from ``dt / dt_spread`` to ``dt * dt_spread``,
             evenly in their logarithm: from waves that travel less than a cell to waves that cross the grid.
@@ -119,6 +121,7 @@ class WaveOperator(nn.Module):
         *,
         steps: int = 4,
         dt: float = 0.5,
+        learn_dt: bool = True,
         dt_per_channel: bool = False,
         dt_spread: float = 1.0,
         initial_velocity: str = "zero",
@@ -173,13 +176,18 @@ class WaveOperator(nn.Module):
         self._safe_gamma_dt = _below(min(integrator.gamma_dt_limit, damping.gamma_dt_limit))
         self.initial_dt = dt
         self.dt_spread = dt_spread
-        self.log_dt = nn.Parameter(torch.empty(channels if dt_per_channel else 1))
+        self.register_parameter(
+            "log_dt", nn.Parameter(torch.empty(channels if dt_per_channel else 1)) if learn_dt else None
+        )
         self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
         self.readout = readout
         self.readout_projection = self._projection(2 * channels) if readout == "projected" else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Draw the operator's own parameters anew; its schemes have a method of the same name for theirs."""
+        if self.log_dt is None:
+            return
         middle, reach, count = math.log(self.initial_dt), math.log(self.dt_spread), len(self.log_dt)
         with torch.no_grad():
             self.log_dt.copy_(
@@ -189,7 +197,16 @@ class WaveOperator(nn.Module):
     @property
     def dt(self) -> Tensor:
         """The time step on a grid of unit spacing, shape ``(1,)`` or ``(C,)``."""
-        return self.log_dt.exp()
+        return self._dt(next(self.parameters(), torch.empty(0)))
+
+    def physical_parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters of the physics, as against those of projections: to be learned without weight decay."""
+        if self.log_dt is not None:
+            yield self.log_dt
+        schemes = (self.laplacian, self.speed, self.damping_field, self.damping, self.potential, self.drift)
+        for scheme in schemes:
+            if isinstance(scheme, nn.Module):
+                yield from scheme.parameters()
 
     def set_grid_spacing(self, spacing: float) -> None:
         """Say that the grid is finer, or coarser, than the one the parameters were learned on.
@@ -246,7 +263,7 @@ class WaveOperator(nn.Module):
             speed: c, broadcastable to ``u``, in cells / time.
             gamma: γ, likewise, in 1 / time; None where the damping does not use it.
         """
-        dt = self.log_dt.to(u.dtype).exp().view(1, -1, *[1] * self.ndim)
+        dt = self._dt(u).view(1, -1, *[1] * self.ndim)
         courant = speed.to(u.dtype) * dt
         gamma_dt = u.new_zeros(()) if gamma is None else gamma.to(u.dtype) * dt
         potential_scale = dt.square()
@@ -303,7 +320,7 @@ class WaveOperator(nn.Module):
         v = self._carried(v, self.steps) / self._step_ratio
         if self.readout_projection is None:
             return v
-        return self.readout_projection(torch.cat([u, v], 1).to(self.log_dt.dtype))
+        return self.readout_projection(torch.cat([u, v], 1).to(self.readout_projection.weight.dtype))
 
     @torch.no_grad()
     def simulate(self, x: Tensor, steps: int | None = None, every: int = 1) -> Trajectory:
@@ -355,7 +372,7 @@ class WaveOperator(nn.Module):
         Shape ``(C,)``; infinite for integrators without a limit.
         """
         with torch.no_grad():
-            return self._stability_limit() / self._spectral_radius(grid, self.log_dt).expand(self.channels).sqrt()
+            return self._stability_limit() / self._spectral_radius(grid, self.dt).expand(self.channels).sqrt()
 
     def extra_repr(self) -> str:
         return (
@@ -380,7 +397,13 @@ class WaveOperator(nn.Module):
         if self.drift is None:
             return u
         with without_autocast(u.device):
-            return self.drift.carry(u, self.dt * (steps * self._step_ratio / self.grid_spacing))
+            return self.drift.carry(u, self._dt(u) * (steps * self._step_ratio / self.grid_spacing))
+
+    def _dt(self, like: Tensor) -> Tensor:
+        """Return the time step on a grid of unit spacing, in the dtype of ``like``, shape ``(1,)`` or ``(C,)``."""
+        if self.log_dt is None:
+            return like.new_full((1,), self.initial_dt)
+        return self.log_dt.to(like.dtype).exp()
 
     @property
     def _step_ratio(self) -> float:
