@@ -1,5 +1,4 @@
 import os
-import sys
 
 # Only what the repository holds: neither plugins nor data that happen to be installed or reachable.
 os.environ["WAVEZOO_LOAD_PLUGINS"] = ""
@@ -9,7 +8,7 @@ import hypothesis
 import pytest
 import torch
 
-from wavezoo.plugins.registry import Registry
+from wavezoo.plugins.registry import registry
 
 torch.set_num_threads(1)
 # Fresh inputs in every run; a failure prints how to repeat it.
@@ -18,18 +17,7 @@ hypothesis.settings.load_profile("fresh")
 
 
 @pytest.fixture
-def empty_registry(monkeypatch, tmp_path):
-    """A registry of its own for tests that add plugins; modules from their folder are forgotten afterwards."""
-    registry = Registry()
-    for module in (
-        "wavezoo.plugins.registry",
-        "wavezoo.config.spec",
-        "wavezoo.cli.describe",
-        "wavezoo.cli.app",
-        "wavezoo.train.prepare",
-    ):
-        monkeypatch.setattr(f"{module}.registry", registry)
-    yield registry
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
+def scratch_registry():
+    """The registry, which forgets afterwards what a test adds to it."""
+    with registry.scratch():
+        yield registry

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import timm
 
-import wavezoo.plugins.hooks
 from wavezoo.cli.describe import list_names
 from wavezoo.data import DATASETS
 from wavezoo.models.sequence import SEQUENCE_MODELS
-from wavezoo.plugins.registry import AXES, registry
+from wavezoo.plugins.axes import AXES
+from wavezoo.plugins.hooks import HOOKS
+from wavezoo.plugins.registry import registry
 from wavezoo.wave.operator import COURANT_GUARDS, INITIAL_VELOCITIES, READOUTS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -18,7 +19,7 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
-def test_python_examples_run(code, empty_registry, monkeypatch):
+def test_python_examples_run(code, scratch_registry, monkeypatch):
     # A module of their own, as a notebook's is, so that the classes they define can be pickled.
     module = types.ModuleType("readme")
     monkeypatch.setitem(sys.modules, "readme", module)
@@ -30,7 +31,7 @@ def test_every_scheme_is_in_the_table(name):
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("hook", [name for name in vars(wavezoo.plugins.hooks) if name.startswith("wavezoo_")])
+@pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_is_in_the_table(hook):
     assert f"| `{hook}` |" in README
 

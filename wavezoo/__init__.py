@@ -8,8 +8,7 @@ from wavezoo.mixers.base import Mixer
 from wavezoo.models.sequence import WavePDESequence, create_sequence_model
 from wavezoo.models.wavepde import WavePDE
 from wavezoo.plugins.hooks import hookimpl
-from wavezoo.plugins.registry import load as load_plugin
-from wavezoo.plugins.registry import register
+from wavezoo.plugins.loading import load_plugin, register
 from wavezoo.wave.damping.base import Damping, Kick
 from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField

@@ -12,7 +12,8 @@ from wavezoo.bench.models import COUNTED
 from wavezoo.bench.operator import naive_solution
 from wavezoo.config.recipe import recipe_names
 from wavezoo.data import find_dataset
-from wavezoo.plugins.registry import AXES, registry
+from wavezoo.plugins.axes import AXES
+from wavezoo.plugins.registry import registry
 
 PLUGIN = """
 import wavezoo
@@ -71,7 +72,7 @@ def test_train_then_evaluate(wavezoo_, tmp_path):
     assert out.startswith(f"accuracy {accuracy}")
 
 
-def test_a_run_with_a_plugin_file_says_so_when_it_is_evaluated_without(wavezoo_, tmp_path, empty_registry):
+def test_a_run_with_a_plugin_file_says_so_when_it_is_evaluated_without(wavezoo_, tmp_path, scratch_registry):
     (tmp_path / "mine.py").write_text(PLUGIN)
     choice = ["--set", "model.schemes.integrator=mine", "--device", "cpu", "--out", "run"]
     assert wavezoo_("train", "quickstart", *TINY, *choice, "--plugin", "mine.py")[0] == 0
@@ -147,7 +148,7 @@ def test_list_and_describe_the_rest(wavezoo_):
     assert set(recipe_names()) == {line.split()[0] for line in wavezoo_("list", "recipes")[1].splitlines()}
 
 
-def test_plugins_lists_where_each_comes_from(wavezoo_, tmp_path, empty_registry):
+def test_plugins_lists_where_each_comes_from(wavezoo_, tmp_path, scratch_registry):
     (tmp_path / "mine.py").write_text(PLUGIN)
     code, out, _ = wavezoo_("plugins", "--plugin", "mine.py")
     assert code == 0
@@ -155,7 +156,7 @@ def test_plugins_lists_where_each_comes_from(wavezoo_, tmp_path, empty_registry)
     assert "mine.py" in out.replace("\n", "")
 
 
-def test_check_measures_a_scheme(wavezoo_, tmp_path, empty_registry):
+def test_check_measures_a_scheme(wavezoo_, tmp_path, scratch_registry):
     (tmp_path / "mine.py").write_text(PLUGIN.replace("'''My integrator.'''", "'''Mine.'''\n    order = 4"))
     code, out, _ = wavezoo_("check", "mine", "--plugin", "mine.py")
     assert code == 1

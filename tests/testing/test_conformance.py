@@ -1,7 +1,8 @@
 import pytest
 
 import wavezoo.testing
-from wavezoo.plugins.registry import AXES, registry
+from wavezoo.plugins.axes import AXES
+from wavezoo.plugins.registry import registry
 
 CHECKS = [
     check for axis in AXES for scheme in registry.schemes(axis).values() for check in wavezoo.testing.checks(scheme)

@@ -452,7 +452,7 @@ def test_bad_presets_axes_and_inputs():
             wavezoo.create_operator(3, 2).simulate(torch.zeros(2, 3, 6, 6), **options)
 
 
-def test_a_laplacian_for_other_grids_is_refused(empty_registry):
+def test_a_laplacian_for_other_grids_is_refused(scratch_registry):
     class OneDimensional(Laplacian):
         """Only lines."""
 
@@ -470,7 +470,7 @@ def test_a_laplacian_for_other_grids_is_refused(empty_registry):
         def wavezoo_laplacians(self):
             return {"line": OneDimensional}
 
-    empty_registry.add(Plugin(), "line", "test")
+    scratch_registry.add(Plugin(), "line", "test")
     with pytest.raises(wavezoo.WavezooError, match="OneDimensional"):
         wavezoo.create_operator(3, 2, laplacian="line")
     # A radius of zero stands for no wave at all, and needs no limit.

@@ -25,8 +25,9 @@ from wavezoo.devices import find_device
 from wavezoo.errors import PluginWarning, WavezooError, not_allowed
 from wavezoo.export.export import export_model
 from wavezoo.export.source import model_and_example
-from wavezoo.plugins import registry as plugins
-from wavezoo.plugins.registry import AXES, registry
+from wavezoo.plugins.axes import AXES
+from wavezoo.plugins.loading import load_plugin
+from wavezoo.plugins.registry import registry
 from wavezoo.testing import checks
 from wavezoo.train import InterruptedTraining, average_runs, compare_runs, list_runs
 from wavezoo.train import evaluate as evaluate_run
@@ -189,7 +190,8 @@ def plugins_(plugin: Plugins = None) -> None:
     _load_plugins(plugin)
     rows = [("plugin", "from", "brings")]
     for loaded in registry.plugins():
-        brings = [f"{axis}: {', '.join(schemes)}" for axis, schemes in loaded.schemes.items() if schemes]
+        brought = registry.brought_by(loaded)
+        brings = [f"{kind}: {', '.join(names)}" for kind, names in brought.items() if names]
         rows.append((loaded.name, loaded.source, "; ".join(brings)))
     _print_columns(rows)
     for error in registry.left_out():
@@ -416,7 +418,7 @@ def _print_result(summary: Mapping[str, object], run: Path) -> None:
 
 
 def _load_plugins(references: list[str] | None) -> list[str]:
-    names = [plugins.load(reference).name for reference in references or []]
+    names = [load_plugin(reference).name for reference in references or []]
     for error in registry.left_out():
         print(f"wavezoo: warning: left out: {error}", file=sys.stderr)
     return names

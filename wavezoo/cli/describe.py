@@ -12,7 +12,8 @@ from wavezoo.config.spec import OPERATOR_CHOICES, scheme_options
 from wavezoo.data import DATASETS, DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS
-from wavezoo.plugins.registry import AXES, CONTRACTS, registry
+from wavezoo.plugins.axes import AXES
+from wavezoo.plugins.registry import registry
 from wavezoo.wave.scheme import Scheme
 
 KINDS = (*AXES, "models", "recipes", "datasets")
@@ -63,10 +64,10 @@ def describe(name: str) -> str:
 
 def _describe_scheme(axis: str, name: str) -> str:
     scheme, owner = registry.scheme(axis, name), registry.owner(axis, name)
-    facts = {fact: getattr(scheme, fact) for fact in inspect.get_annotations(CONTRACTS[axis])}
+    facts = {fact: getattr(scheme, fact) for fact in inspect.get_annotations(AXES[axis].contract)}
     facts["requires"] = ", ".join(need for need, wanted in vars(scheme.requires).items() if wanted) or "nothing"
     return (
-        f"{axis.removesuffix('s')} {name}, from {owner.name} ({owner.source})\n\n{inspect.getdoc(scheme)}\n\n"
+        f"{AXES[axis].singular} {name}, from {owner.name} ({owner.source})\n\n{inspect.getdoc(scheme)}\n\n"
         f"Facts:\n{_table(facts)}\n\nOptions:\n{_table(_options(scheme)) or '  none'}"
     )
 

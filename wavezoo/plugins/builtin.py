@@ -1,6 +1,7 @@
-"""The schemes that ship with wavezoo, registered as any plugin registers its own."""
+"""What ships with wavezoo, registered as any plugin registers its own."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from wavezoo.mixers.attention import AttentionMixer
 from wavezoo.mixers.base import Mixer
@@ -128,3 +129,10 @@ def wavezoo_mixers() -> Mapping[str, type[Mixer]]:
         "pooling": PoolingMixer,
         "none": NoMixer,
     }
+
+
+@hookimpl
+def wavezoo_datasets() -> Mapping[str, Any]:
+    from wavezoo.data import DATASETS
+
+    return DATASETS

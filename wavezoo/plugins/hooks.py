@@ -1,16 +1,16 @@
-"""The hooks that a plugin may implement: one per axis, each returning schemes by name."""
+"""The hooks that a plugin may implement, one for each row of the table of axes.
 
-from collections.abc import Mapping
+Each takes no argument and returns a dict from names to what the row is about; its documentation says what, and how it
+is built. A name may hold anything that prints; it must be free.
+"""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
 
 import pluggy
 
-from wavezoo.mixers.base import Mixer
-from wavezoo.wave.damping.base import Damping
-from wavezoo.wave.drifts.base import Drift
-from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.integrators.base import Integrator
-from wavezoo.wave.laplacians.base import Laplacian
-from wavezoo.wave.potentials.base import Potential
+from wavezoo.plugins.axes import AXES, KINDS, Axis, Kind
 
 PROJECT = "wavezoo"
 
@@ -18,58 +18,26 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-@hookspec
-def wavezoo_laplacians() -> Mapping[str, type[Laplacian]]:  # type: ignore[empty-body]
-    """Return discrete Laplacians by name.
-
-    Each is a final subclass of `wavezoo.Laplacian` and is built as ``cls(channels, ndim, **options)``.
-    """
-
-
-@hookspec
-def wavezoo_integrators() -> Mapping[str, type[Integrator]]:  # type: ignore[empty-body]
-    """Return time integrators by name.
-
-    Each is a final subclass of `wavezoo.Integrator` and is built as ``cls(**options)``.
-    """
+def _documentation(kind: Kind) -> str:
+    where, _, name = kind.path.partition(":")
+    if not isinstance(kind, Axis):
+        return f"Return {kind.summary}.\n\nA dict from names to instances of ``{where}.{name}``."
+    arguments = [*kind.built_with, *(f"{option}=…" for option in kind.given), "**options"]
+    return (
+        f"Return {kind.summary}.\n\nA dict from names to final subclasses of `wavezoo.{name}`. Each is built as "
+        f"``cls({', '.join(arguments)})``."
+    )
 
 
-@hookspec
-def wavezoo_fields() -> Mapping[str, type[ParameterField]]:  # type: ignore[empty-body]
-    """Return parameter fields by name; they serve for the speed and for the damping.
+def _specification(kind: Kind) -> Callable[[], Mapping[str, Any]]:
+    def hook() -> Mapping[str, Any]:
+        return {}
 
-    Each is a final subclass of `wavezoo.ParameterField` and is built as ``cls(channels, ndim, initial=…, **options)``.
-    """
-
-
-@hookspec
-def wavezoo_damping() -> Mapping[str, type[Damping]]:  # type: ignore[empty-body]
-    """Return damping schemes by name.
-
-    Each is a final subclass of `wavezoo.Damping` and is built as ``cls(**options)``.
-    """
+    hook.__name__ = hook.__qualname__ = kind.hook
+    hook.__doc__ = _documentation(kind)
+    hook.__annotations__["return"] = Mapping[str, type[Any] if kind.name in AXES else Any]
+    return hookspec(hook)
 
 
-@hookspec
-def wavezoo_potentials() -> Mapping[str, type[Potential]]:  # type: ignore[empty-body]
-    """Return potentials by name.
-
-    Each is a final subclass of `wavezoo.Potential` and is built as ``cls(channels, ndim, **options)``.
-    """
-
-
-@hookspec
-def wavezoo_drifts() -> Mapping[str, type[Drift]]:  # type: ignore[empty-body]
-    """Return drifts of the medium by name.
-
-    Each is a final subclass of `wavezoo.Drift` and is built as ``cls(channels, ndim, **options)``.
-    """
-
-
-@hookspec
-def wavezoo_mixers() -> Mapping[str, type[Mixer]]:  # type: ignore[empty-body]
-    """Return mixers of positions by name: what stands where the wave operator does in a block.
-
-    Each is a final subclass of `wavezoo.Mixer` and is built as ``cls(channels, ndim, causal=…, **options)``; one with
-    an option ``operator`` is handed the wave operator that the model's options describe.
-    """
+HOOKS: dict[str, Callable[[], Mapping[str, Any]]] = {kind.hook: _specification(kind) for kind in KINDS.values()}
+SPECIFICATIONS = SimpleNamespace(**HOOKS)

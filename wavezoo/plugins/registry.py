@@ -1,109 +1,156 @@
-"""Where schemes come from: built-ins, installed packages, files and objects, all through the same hooks."""
+"""What there is, by kind and name, each with the plugin that brought it; built-ins come through the same hooks."""
 
 import importlib
-import importlib.metadata
-import importlib.util
-import inspect
-import os
 import re
-import sys
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
-from wavezoo.errors import PluginError, PluginWarning, nearest_first, not_allowed
-from wavezoo.mixers.base import Mixer
-from wavezoo.plugins import builtin
-from wavezoo.plugins import hooks as hookspecs
-from wavezoo.wave.damping.base import Damping
-from wavezoo.wave.drifts.base import Drift
-from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.integrators.base import Integrator
-from wavezoo.wave.laplacians.base import Laplacian
-from wavezoo.wave.potentials.base import Potential
-from wavezoo.wave.scheme import Scheme
+from wavezoo.errors import PluginError, nearest_first, not_allowed
+from wavezoo.plugins.axes import AXES, KINDS
+from wavezoo.plugins.contracts import check_all
+from wavezoo.plugins.hooks import HOOKS, PROJECT, SPECIFICATIONS
 
-CONTRACTS: dict[str, type[Scheme]] = {
-    "laplacians": Laplacian,
-    "integrators": Integrator,
-    "fields": ParameterField,
-    "damping": Damping,
-    "potentials": Potential,
-    "drifts": Drift,
-    "mixers": Mixer,
-}
-AXES = tuple(CONTRACTS)
-ENTRY_POINT_GROUP = "wavezoo"
-# Comma-separated names of the installed plugins to load; all of them if unset, none if empty.
-SELECTION_VARIABLE = "WAVEZOO_LOAD_PLUGINS"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wavezoo.data.entry import DatasetEntry
+    from wavezoo.models.entry import ModelEntry
+    from wavezoo.wave.scheme import Scheme
+
+BUILT_IN = "wavezoo.plugins.builtin"
+
+# By plugin and name.
+Brought = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A loaded plugin: its name, where it came from, and the schemes it brought, by axis."""
+    """A loaded plugin: its name, and where it came from."""
 
     name: str
     source: str
-    schemes: Mapping[str, Mapping[str, type[Scheme]]]
 
 
 class Registry:
-    """Schemes by axis and name, each with the plugin that brought it."""
+    """Schemes by axis, and models, data sets, tasks and recipes, each with the plugin that brought it.
 
-    def __init__(self) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
+    The built-in plugin is imported, and installed ones are looked for, when something is first asked of it; a hook of
+    theirs is called when something of its kind is.
+
+    Args:
+        installed: whether plugins of installed packages are loaded; see `wavezoo.plugins.loading`.
+    """
+
+    def __init__(self, installed: bool = True) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(SPECIFICATIONS)
         self._plugins: dict[str, Plugin] = {}
+        self._brought: dict[str, Brought] = {}
         self._left_out: list[PluginError] = []
-        self._installed_loaded = False
-        self.add(builtin, "wavezoo", "built in")
+        self._filled = False
+        self._installed = installed
 
     def plugins(self) -> tuple[Plugin, ...]:
         """Return the loaded plugins, built-ins first."""
-        self._load_installed()
+        self._fill()
         return tuple(self._plugins.values())
 
     def left_out(self) -> tuple[PluginError, ...]:
         """Return why each installed plugin that could not be loaded was left out."""
-        self._load_installed()
+        self._fill()
         return tuple(self._left_out)
 
-    def schemes(self, axis: str) -> dict[str, type[Scheme]]:
+    def all(self, kind: str) -> dict[str, Any]:
+        """Return what there is of a kind, by name: of an axis, or of ``models``, ``datasets``, ``tasks``, ``recipes``.
+
+        Raises:
+            WavezooError: if there is no such kind.
+        """
+        if kind not in KINDS:
+            raise not_allowed("kind", kind, KINDS)
+        return {name: value for brought in self._of(kind).values() for name, value in brought.items()}
+
+    def find(self, kind: str, name: str) -> Any:
+        """Return what is called ``name`` among its kind.
+
+        Raises:
+            WavezooError: if there is none; the message lists the names, nearest first.
+        """
+        found = self.all(kind)
+        if name not in found:
+            hint = "If a plugin brings it, install the plugin or name its file with --plugin."
+            if self._left_out:
+                hint += " Left out: " + " ".join(str(error) for error in self._left_out)
+            raise not_allowed(KINDS[kind].singular, name, found, hint)
+        return found[name]
+
+    def schemes(self, axis: str) -> "dict[str, type[Scheme]]":
         """Return the schemes of ``axis`` by name.
 
         Raises:
             WavezooError: if there is no such axis.
         """
-        if axis not in CONTRACTS:
+        if axis not in AXES:
             raise not_allowed("axis", axis, AXES)
-        return {name: scheme for plugin in self.plugins() for name, scheme in plugin.schemes[axis].items()}
+        return self.all(axis)
 
-    def scheme(self, axis: str, name: str) -> type[Scheme]:
+    def scheme(self, axis: str, name: str) -> "type[Scheme]":
         """Return the scheme called ``name`` on ``axis``.
 
         Raises:
             WavezooError: if there is none; the message lists the names, nearest first.
         """
-        schemes = self.schemes(axis)
-        if name not in schemes:
-            hint = "If a plugin brings it, install the plugin or name its file with --plugin."
-            if self._left_out:
-                hint += " Left out: " + " ".join(str(error) for error in self._left_out)
-            raise not_allowed(axis.removesuffix("s"), name, schemes, hint)
-        return schemes[name]
+        return cast("type[Scheme]", self.find(axis, name))
 
-    def owner(self, axis: str, name: str) -> Plugin:
-        """Return the plugin that brought the scheme called ``name``.
+    def models(self) -> "dict[str, ModelEntry]":
+        """Return the models by name; timm's own are in its registry."""
+        return self.all("models")
+
+    def datasets(self) -> "dict[str, DatasetEntry]":
+        """Return the data sets by name."""
+        return self.all("datasets")
+
+    def tasks(self) -> dict[str, Any]:
+        """Return the tasks by name."""
+        return self.all("tasks")
+
+    def recipes(self) -> "dict[str, Path]":
+        """Return the files of the recipes that plugins bring, by name."""
+        return self.all("recipes")
+
+    def owner(self, kind: str, name: str) -> Plugin:
+        """Return the plugin that brought what is called ``name`` among its kind.
 
         Raises:
             WavezooError: if there is none.
         """
-        self.scheme(axis, name)
-        return next(plugin for plugin in self.plugins() if name in plugin.schemes[axis])
+        self.find(kind, name)
+        return next(self._plugins[plugin] for plugin, brought in self._of(kind).items() if name in brought)
+
+    def brought_by(self, plugin: Plugin) -> Brought:
+        """Return what a loaded plugin brought, by kind and name."""
+        return {kind: self._of(kind)[plugin.name] for kind in KINDS}
+
+    def at_fault(self, error: BaseException) -> Plugin | None:
+        """Return the plugin, other than the built-in one, in whose module ``error`` was raised or passed through last.
+
+        For whoever reports an error that nobody expected: a scheme's step runs deep inside a model.
+        """
+        modules = {
+            getattr(value, "__module__", None): plugin
+            for plugin in self.plugins()[1:]
+            for brought in self.brought_by(plugin).values()
+            for value in brought.values()
+        }
+        culprit = None
+        for frame in _frames(error.__traceback__):
+            culprit = modules.get(frame, culprit)
+        return culprit
 
     def require(self, names: Iterable[str]) -> None:
         """Check that plugins are loaded, without loading any.
@@ -111,9 +158,9 @@ class Registry:
         Raises:
             PluginError: naming the missing plugin and the ways to get it.
         """
-        loaded = {_canonical(plugin.name): plugin.name for plugin in self.plugins()}
+        loaded = {canonical(plugin.name): plugin.name for plugin in self.plugins()}
         for name in names:
-            if _canonical(name) not in loaded:
+            if canonical(name) not in loaded:
                 names_loaded = ", ".join(nearest_first(name, loaded.values()))
                 raise PluginError(
                     f"Plugin {name!r} is required and not loaded (loaded: {names_loaded}). "
@@ -121,192 +168,152 @@ class Registry:
                 )
 
     def add(self, plugin: object, name: str, source: str) -> Plugin:
-        """Register ``plugin``'s schemes, all or none of them.
+        """Register what ``plugin`` brings, all of it or nothing.
 
         Raises:
-            PluginError: naming the plugin, if it implements no hook or an unknown one, if a hook fails, or if a scheme
-                breaks its contract or has a name that is taken.
+            PluginError: naming the plugin, if it implements no hook or an unknown one, if a hook fails, or if what it
+                brings breaks its contract or has a name that is taken.
         """
+        self._fill()
+        return self._add(plugin, name, source)
+
+    def replace(self, plugin: object, name: str, source: str) -> Plugin:
+        """As `add`, but in place of a plugin that was added before under the same name and from the same source.
+
+        Raises:
+            PluginError: as `add`; the former plugin stays then.
+        """
+        self._fill()
+        if self._plugins.get(name) != Plugin(name, source):
+            return self._add(plugin, name, source)
+        former = self._manager.get_plugin(name)
+        self._remove(name)
+        try:
+            return self._add(plugin, name, source)
+        except PluginError:
+            self._add(former, name, source)
+            raise
+
+    def plugin_of(self, plugin: object) -> Plugin | None:
+        """Return what is loaded from the object ``plugin``, or None if it is not registered."""
+        self._fill()
+        return self._plugins.get(self._manager.get_name(plugin) or "")
+
+    @contextmanager
+    def scratch(self) -> "Iterator[Registry]":
+        """Forget, on leaving the block, the plugins that were added in it; for tests and examples."""
+        before = {plugin.name for plugin in self.plugins()}
+        try:
+            yield self
+        finally:
+            for name in [name for name in self._plugins if name not in before]:
+                self._remove(name)
+
+    def _fill(self) -> None:
+        if self._filled:
+            return
+        self._filled = True
+        self._add(importlib.import_module(BUILT_IN), PROJECT, "built in")
+        if self._installed:
+            from wavezoo.plugins.loading import load_installed
+
+            self._left_out = load_installed(self)
+
+    def _add(self, plugin: object, name: str, source: str) -> Plugin:
         if name in self._plugins:
             raise PluginError(f"Plugin {name!r} from {source} is already loaded, from {self._plugins[name].source}.")
+        before = dict(self._brought)
         try:
             self._manager.register(plugin, name)
+            self._plugins[name] = Plugin(name, source)
             self._manager.check_pending()
-            loaded = Plugin(name, source, self._collect(plugin, name))
+            self._take_in(name)
         except (pluggy.PluginValidationError, ValueError) as error:
-            self._remove(plugin)
+            self._plugins.pop(name, None)
+            self._brought = before
+            if self._manager.is_registered(plugin):
+                self._manager.unregister(plugin)
             if isinstance(error, PluginError):
                 raise
             raise PluginError(_explain(error, plugin, name, source)) from error
-        self._plugins[name] = loaded
-        return loaded
+        return self._plugins[name]
 
-    def find(self, plugin: object) -> Plugin | None:
-        """Return what is loaded from the object ``plugin``, or None if it is not registered."""
-        name = self._manager.get_name(plugin)
-        return self._plugins.get(name) if name is not None else None
-
-    def replace(self, plugin: object, name: str, source: str) -> Plugin:
-        """As `add`, but in place of a plugin that was added before under the same name and from the same source."""
-        before = self._plugins.get(name)
-        if before is None or before.source != source:
-            return self.add(plugin, name, source)
-        former = self._manager.get_plugin(name)
+    def _remove(self, name: str) -> None:
+        self._manager.unregister(name=name)
         del self._plugins[name]
-        self._remove(former)
-        try:
-            return self.add(plugin, name, source)
-        except PluginError:
-            self._manager.register(former, name)
-            self._plugins[name] = before
-            raise
+        self._brought.clear()
 
-    def _remove(self, plugin: object) -> None:
-        if self._manager.is_registered(plugin):
-            self._manager.unregister(plugin)
-
-    def _collect(self, plugin: object, name: str) -> dict[str, dict[str, type[Scheme]]]:
-        collected: dict[str, dict[str, type[Scheme]]] = {axis: {} for axis in AXES}
-        implemented = False
-        for axis in AXES:
-            for implementation in getattr(self._manager.hook, f"wavezoo_{axis}").get_hookimpls():
-                if implementation.plugin is plugin:
-                    implemented = True
-                    collected[axis].update(_call(implementation, axis, name))
-        if not implemented:
+    def _take_in(self, plugin: str) -> None:
+        kinds = [kind for kind in KINDS if any(each.plugin_name == plugin for each in self._implementations(kind))]
+        if not kinds:
             raise PluginError(
-                f"Plugin {name!r} implements no hook. Decorate a function called "
-                f"{' or '.join(f'wavezoo_{axis}' for axis in AXES)} with @wavezoo.hookimpl."
+                f"Plugin {plugin!r} implements no hook. Decorate a function called {' or '.join(HOOKS)} with "
+                "@wavezoo.hookimpl."
             )
-        for axis, schemes in collected.items():
-            for scheme_name, scheme in schemes.items():
-                _check_contract(axis, scheme_name, scheme, name)
-                for other in self._plugins.values():
-                    if scheme_name in other.schemes[axis]:
-                        raise PluginError(
-                            f"Plugin {name!r}: the {axis.removesuffix('s')} name {scheme_name!r} is taken by the "
-                            f"plugin {other.name!r} ({other.source}). Choose another name."
-                        )
+        self._brought.clear()
+        # What others bring is asked for all at once, so that a plugin is registered whole or not at all.
+        for kind in kinds if plugin != PROJECT else ():
+            self._of(kind)
+
+    def _of(self, kind: str) -> Brought:
+        """Return what there is of a kind, by plugin and name."""
+        self._fill()
+        if kind not in self._brought:
+            self._brought[kind] = self._collect(kind)
+        return self._brought[kind]
+
+    def _collect(self, kind: str) -> Brought:
+        collected = {plugin: self._call(kind, plugin) for plugin in self._plugins}
+        owners: dict[str, Plugin] = {}
+        for plugin, brought in collected.items():
+            for name in brought:
+                if name in owners:
+                    raise PluginError(
+                        f"Plugin {plugin!r}: the {KINDS[kind].singular} name {name!r} is taken by the plugin "
+                        f"{owners[name].name!r} ({owners[name].source}). Choose another name."
+                    )
+                owners[name] = self._plugins[plugin]
         return collected
 
-    def _load_installed(self) -> None:
-        if self._installed_loaded:
-            return
-        self._installed_loaded = True
-        selection = os.environ.get(SELECTION_VARIABLE)
-        wanted = None if selection is None else {_canonical(name) for name in selection.split(",")}
-        for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-            if entry_point.dist is None or (wanted is not None and _canonical(entry_point.dist.name) not in wanted):
-                continue
-            package = entry_point.dist.name
-            source = f"package {package} {entry_point.dist.version}"
-            # A package may bring several plugins; the first goes by the package's name, which recipes require.
-            name = package if package not in self._plugins else f"{package}:{entry_point.name}"
-            try:
-                self.add(_import(entry_point.load, name, source), name, source)
-            except PluginError as error:
-                self._left_out.append(error)
-                warnings.warn(str(error), PluginWarning, stacklevel=2)
+    def _implementations(self, kind: str) -> list[pluggy.HookImpl]:
+        return list(getattr(self._manager.hook, KINDS[kind].hook).get_hookimpls())
+
+    def _call(self, kind: str, plugin: str) -> dict[str, Any]:
+        """Call a hook for one plugin, so that it is known who brings what, and with everybody's wrappers around it."""
+        hook = KINDS[kind].hook
+        plain = [each for each in self._implementations(kind) if not (each.wrapper or each.hookwrapper)]
+        if all(each.plugin_name != plugin for each in plain):
+            return {}
+        others = [each.plugin for each in plain if each.plugin_name != plugin]
+        try:
+            results = self._manager.subset_hook_caller(hook, others)()
+        # A plugin may raise anything, and no plugin may end the process.
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"Plugin {plugin!r}: {hook} fails: {type(error).__name__}: {error}") from error
+        brought: dict[str, Any] = {}
+        # Pluggy leaves out a hook's None.
+        for result in results or [None]:
+            brought |= check_all(KINDS[kind], result, plugin)
+        return brought
 
 
-def register(plugin: object) -> None:
-    """Register a plugin from a notebook or a script.
-
-    Args:
-        plugin: anything with functions decorated by ``wavezoo.hookimpl``: a module, or an instance of a class.
-            Registering a plugin of the same name again, as a notebook does when a cell is run again, replaces it.
-
-    Raises:
-        PluginError: naming the plugin, if it cannot be registered; nothing of it is registered then.
-    """
-    name = plugin.__name__ if inspect.ismodule(plugin) or inspect.isclass(plugin) else type(plugin).__name__
-    if inspect.isclass(plugin):
-        raise PluginError(f"Plugin {name!r} is a class. Give an instance, wavezoo.register({name}()), or a module.")
-    registry.replace(plugin, name, "wavezoo.register")
-
-
-def load(reference: str) -> Plugin:
-    """Load a plugin from a Python file (a path that ends in ``.py``) or an importable module.
-
-    Raises:
-        PluginError: naming the plugin, if it is missing, fails to import or cannot be registered.
-    """
-    path = Path(reference)
-    if path.suffix == ".py":
-        if not path.is_file():
-            raise PluginError(f"Plugin file {reference!r} does not exist.")
-        path = path.resolve()
-        return registry.replace(_import(lambda: _run(path), reference, f"file {path}"), path.stem, f"file {path}")
-    source = f"module {reference}"
-    module = _import(lambda: importlib.import_module(reference), reference, source)
-    registry.plugins()
-    # An installed plugin may be named as a module too; it is loaded once.
-    return registry.find(module) or registry.add(module, reference, source)
-
-
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
     """Return a package's name as installers compare it."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
-def _run(path: Path) -> object:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    # Under its name in sys.modules, so that the classes it defines can be pickled; never over someone else's.
-    former = sys.modules.get(path.stem)
-    if former is not None and getattr(former, "__file__", None) != str(path):
-        raise ImportError(f"the module name {path.stem!r} is taken by {former!r}; rename the file")
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[path.stem]
-        raise
-    return module
-
-
-def _import(load_plugin: Any, name: str, source: str) -> object:
-    try:
-        return load_plugin()
-    # A plugin's module may raise anything while it is imported.
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"Plugin {name!r} from {source} fails to import: {type(error).__name__}: {error}") from error
-
-
-def _call(implementation: pluggy.HookImpl, axis: str, plugin: str) -> Mapping[str, type[Scheme]]:
-    hook = f"wavezoo_{axis}"
-    try:
-        schemes = implementation.function()
-    except Exception as error:
-        raise PluginError(f"Plugin {plugin!r}: {hook} fails: {type(error).__name__}: {error}") from error
-    if not isinstance(schemes, Mapping) or not all(isinstance(name, str) for name in schemes):
-        raise PluginError(f"Plugin {plugin!r}: {hook} returns {schemes!r}; return a dict from names to classes.")
-    return schemes
-
-
-def _check_contract(axis: str, name: str, scheme: object, plugin: str) -> None:
-    contract = CONTRACTS[axis]
-    where = f"Plugin {plugin!r}: {axis.removesuffix('s')} {name!r}"
-    if not (inspect.isclass(scheme) and issubclass(scheme, contract)):
-        raise PluginError(f"{where} is {scheme!r}; it must be a subclass of wavezoo.{contract.__name__}.")
-    if missing := sorted(getattr(scheme, "__abstractmethods__", ())):
-        raise PluginError(f"{where} does not implement {', '.join(missing)} of wavezoo.{contract.__name__}.")
-    facts = [fact for fact in inspect.get_annotations(contract) if not hasattr(scheme, fact)]
-    if facts:
-        raise PluginError(f"{where} does not declare {', '.join(facts)}; set them as class attributes.")
-    if not scheme.__doc__:
-        raise PluginError(f"{where} has no docstring; `wavezoo describe {name}` would have nothing to show.")
+def _frames(traceback: TracebackType | None) -> Iterator[str]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_globals.get("__name__", "")
+        traceback = traceback.tb_next
 
 
 def _explain(error: Exception, plugin: object, name: str, source: str) -> str:
-    known = [f"wavezoo_{axis}" for axis in AXES]
     where = f"Plugin {name!r} from {source}"
     for attribute in dir(plugin):
-        marked = hasattr(getattr(plugin, attribute, None), f"{hookspecs.PROJECT}_impl")
-        if marked and attribute not in known:
-            hooks = ", ".join(nearest_first(attribute, known))
+        marked = hasattr(getattr(plugin, attribute, None), f"{PROJECT}_impl")
+        if marked and attribute not in HOOKS:
+            hooks = ", ".join(nearest_first(attribute, HOOKS))
             return f"{where} implements the unknown hook {attribute!r}. Hooks: {hooks}."
     return f"{where} cannot be registered: {error}"
 

@@ -8,35 +8,30 @@ Use them on a scheme of your own with pytest::
 """
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wavezoo.errors import WavezooError
-from wavezoo.plugins.registry import CONTRACTS
-from wavezoo.testing import damping, drifts, fields, integrators, laplacians, mixers, potentials
+from wavezoo.plugins.axes import AXES, Axis
 from wavezoo.wave.scheme import Scheme
 
 Check = Callable[[], None]
 
-SUITES: Mapping[str, Sequence[Callable[..., None]]] = {
-    "laplacians": laplacians.CHECKS,
-    "integrators": integrators.CHECKS,
-    "fields": fields.CHECKS,
-    "damping": damping.CHECKS,
-    "potentials": potentials.CHECKS,
-    "drifts": drifts.CHECKS,
-    "mixers": mixers.CHECKS,
-}
+
+def suite(axis: Axis) -> Sequence[Callable[..., None]]:
+    """Return the checks of every scheme of an axis."""
+    checks: Sequence[Callable[..., None]] = importlib.import_module(axis.suite).CHECKS
+    return checks
 
 
 def cases(scheme: type[Scheme]) -> list[Mapping[str, Any]]:
     """Return the sets of options that the suite covers: none if every option has a default, then the variants."""
     parameters = inspect.signature(scheme).parameters.values()
-    # A field's initial value and a mixer's operator are given by whoever builds them.
+    given = {option for axis in AXES.values() for option in axis.given}
     incomplete = any(
-        each.kind is each.KEYWORD_ONLY and each.default is each.empty and each.name not in ("initial", "operator")
-        for each in parameters
+        each.kind is each.KEYWORD_ONLY and each.default is each.empty and each.name not in given for each in parameters
     )
     return [*([] if incomplete else [{}]), *scheme.variants]
 
@@ -52,13 +47,13 @@ def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
     Raises:
         WavezooError: if ``scheme`` is a subclass of no contract.
     """
-    suite = next((SUITES[axis] for axis, contract in CONTRACTS.items() if issubclass(scheme, contract)), None)
-    if suite is None:
-        contracts = ", ".join(f"wavezoo.{contract.__name__}" for contract in CONTRACTS.values())
+    axis = next((axis for axis in AXES.values() if issubclass(scheme, axis.contract)), None)
+    if axis is None:
+        contracts = ", ".join(f"wavezoo.{axis.contract.__name__}" for axis in AXES.values())
         raise WavezooError(f"{scheme.__name__} is a subclass of none of {contracts}.")
     found: list[Check] = []
     for variant in [options] if options else cases(scheme):
-        for check in suite:
+        for check in suite(axis):
             bound = functools.partial(check, functools.partial(scheme, **variant))
             label = ",".join(f"{key}={value}" for key, value in variant.items())
             bound.__name__ = f"{scheme.__name__}({label}).{check.__name__}"  # type: ignore[attr-defined]
