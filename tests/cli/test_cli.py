@@ -26,7 +26,7 @@ class Mine(VelocityVerlet):
 def wavezoo_integrators():
     return {"mine": Mine}
 """
-TINY = ["--epochs", "1", "--limit-samples", "32", "--set", "batch_size=8", "--set", "model.options.dims=[8, 8, 8, 8]"]
+TINY = ["--epochs", "1", "--limit-samples", "32", "--set", "batch_size=8", "--set", "model.dims=[8, 8, 8, 8]"]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_train_then_evaluate(wavezoo_, tmp_path):
 
 def test_a_run_with_a_plugin_file_says_so_when_it_is_evaluated_without(wavezoo_, tmp_path, scratch_registry):
     (tmp_path / "mine.py").write_text(PLUGIN)
-    choice = ["--set", "model.schemes.integrator=mine", "--device", "cpu", "--out", "run"]
+    choice = ["--set", "model.integrator=mine", "--device", "cpu", "--out", "run"]
     assert wavezoo_("train", "quickstart", *TINY, *choice, "--plugin", "mine.py")[0] == 0
     assert wavezoo_("evaluate", "run", "--plugin", "mine.py", "--device", "cpu")[0] == 0
     recipe = (tmp_path / "run" / "recipe.yaml").read_text()
@@ -97,7 +97,7 @@ def test_the_missing_plugin_of_a_run_is_named(wavezoo_, tmp_path):
         ("train", "quickstat"),
         ("train", "missing.yaml"),
         ("train", "quickstart", "--set", "optimizer.lrr=1"),
-        ("train", "quickstart", "--set", "model.schemes.laplacian=spectrum"),
+        ("train", "quickstart", "--set", "model.laplacian=spectrum"),
         ("train", "quickstart", "--epochs", "0"),
         ("train", "quickstart", "--device", "abacus"),
         ("train", "quickstart", "--plugin", "missing.py"),

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from wavezoo.config.recipe import dump_recipe, find_recipe, load_recipe, recipe_names
+from wavezoo.config.recipe import BUDGETS, dump_recipe, find_recipe, load_recipe, recipe_names
 from wavezoo.errors import WavezooError
 
 MINIMAL = """\
@@ -37,9 +37,9 @@ def test_numbers_in_exponent_notation(tmp_path):
 
 def test_overrides_are_applied_and_checked(tmp_path):
     file = write(tmp_path, MINIMAL)
-    recipe = load_recipe(file, ["optimizer.lr=2e-4", "model.schemes.laplacian={name: finite_difference, order: 4}"])
+    recipe = load_recipe(file, ["optimizer.lr=2e-4", "model.laplacian={name: finite_difference, order: 4}"])
     assert recipe.optimizer.lr == 2e-4
-    assert recipe.model.schemes.laplacian == {"name": "finite_difference", "order": 4}
+    assert recipe.model.options["laplacian"] == {"name": "finite_difference", "order": 4}
     for override, message in {
         "optimizer.lrr=1": "--set optimizer.lrr=1: unknown key 'optimizer.lrr'. Known here, nearest first: lr",
         "optimizer.lr=-1": "greater than 0",
@@ -62,7 +62,22 @@ def test_overrides_are_applied_and_checked(tmp_path):
         ("  lr: 1e-3", "  lr: -1", "recipe.yaml:7: optimizer.lr is -1"),
         ("  lr: 1e-3", "  lr: .nan", "recipe.yaml:7: optimizer.lr is nan"),
         ("  name: digits", "", "recipe.yaml:4: data is None"),
-        ("epochs: 2\n", "", "recipe.yaml: the key 'epochs' is missing"),
+        ("epochs: 2\n", "", "recipe.yaml: give exactly one of epochs, steps, samples; none is given"),
+        ("epochs: 2\n", "epochs: 2\nsteps: 3\n", "epochs is 2 and steps is 3. Set the others to null"),
+        ("batch_size: 8\n", "", "recipe.yaml: the key 'batch_size' is missing"),
+        (
+            "  name: wavepde_iso_tiny",
+            "  name: a\n  options: {steps: 3}",
+            "recipe.yaml:4: model.options is no key any more",
+        ),
+        ("  name: wavepde_iso_tiny", "  name: a\n  schemes: {}", "write its keys directly under model"),
+        (
+            "name: minimal",
+            "name: minimal\ntensorboard: true",
+            "tensorboard is no key any more; say logger",
+        ),
+        ("name: minimal", "name: ../../x", "recipe.yaml:1: name is '../../x'"),
+        ("name: minimal", "name: minimal\nseed: 4294967296", "recipe.yaml:2: seed is 4294967296"),
         ("name: minimal", "name: [", "recipe.yaml:3: not YAML"),
         ("name: minimal", "name: a\nname: b", "recipe.yaml:2: the key 'name' is given twice"),
         ("batch_size: 8", "batch_size: 7\naugmentation:\n  mixup: 0.2", "batch_size is 7; mixup and cutmix"),
@@ -106,15 +121,15 @@ def test_the_resolved_recipe_is_plain_yaml():
 
 def test_a_base_is_taken_over_and_later_keys_win(tmp_path):
     (tmp_path / "below.yaml").write_text(MINIMAL + "seed: 3\n")
-    schemes = "model:\n  schemes: {laplacian: {name: finite_difference, order: 4}, damping: none}\n"
+    schemes = "model:\n  laplacian: {name: finite_difference, order: 4}\n  damping: none\n"
     (tmp_path / "middle.yaml").write_text("base: below.yaml\nepochs: 5\n" + schemes)
-    over = write(tmp_path, "base: middle.yaml\nname: over\nmodel:\n  schemes: {laplacian: {name: cosine}}\n")
+    over = write(tmp_path, "base: middle.yaml\nname: over\nmodel: {laplacian: {name: cosine}}\n")
     recipe = load_recipe(over, ["batch_size=4"])
     assert (recipe.name, recipe.epochs, recipe.seed, recipe.batch_size) == ("over", 5, 3, 4)
     assert recipe.model.name == "wavepde_iso_tiny"
     # A scheme is replaced with its options, the others stay.
-    assert recipe.model.schemes.laplacian == {"name": "cosine"}
-    assert recipe.model.schemes.damping == "none"
+    assert recipe.model.options["laplacian"] == {"name": "cosine"}
+    assert recipe.model.options["damping"] == "none"
 
 
 def test_a_base_by_name(tmp_path):
@@ -145,4 +160,20 @@ def test_shipped_recipes_say_what_they_are_for(name):
     text = find_recipe(name).read_text()
     for what in ("# What for:", "# Settings:", "# Cost:", "# Expected:"):
         assert what in text
-    assert f"{name}_smoke" in recipe_names() or name.endswith("_smoke")
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_budget_is_a_budget(budget, tmp_path):
+    recipe = load_recipe(write(tmp_path, MINIMAL.replace("epochs: 2", f"{budget}: 2")))
+    assert {name: getattr(recipe, name) for name in BUDGETS} == {
+        name: 2 if name == budget else None for name in BUDGETS
+    }
+
+
+def test_a_task_is_a_name_or_a_mapping(tmp_path):
+    by_name, by_mapping = (
+        load_recipe(write(tmp_path, MINIMAL + f"task: {task}\n")).task
+        for task in ("regression", "{name: segmentation, background: 3}")
+    )
+    assert (by_name.name, by_name.options) == ("regression", {})
+    assert (by_mapping.name, by_mapping.options) == ("segmentation", {"background": 3})

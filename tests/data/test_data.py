@@ -11,11 +11,11 @@ import pytest
 from datasets import Dataset, DatasetDict
 from PIL import Image
 
-from wavezoo.config.recipe import find_recipe, load_recipe
+from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
 from wavezoo.data import DATASETS, DataSource, ImageFacts, TokenRuns, find_dataset
 from wavezoo.data.entry import SPLITS
 from wavezoo.errors import WavezooError
-from wavezoo.train import evaluate, train
+from wavezoo.train import evaluate, smoke, train
 
 HUB_IMAGES = ["cifar10", "cifar100", "fashion_mnist", "mnist"]
 LOCAL = [name for name, entry in DATASETS.items() if name not in ("digits", "mnist1d")]
@@ -75,7 +75,9 @@ def test_a_run_on_a_local_copy_is_evaluated_from_anywhere(tmp_path, monkeypatch)
     write_idx(tmp_path / "copy", count=16)
     monkeypatch.chdir(tmp_path)
     overrides = ["data.path=copy", "data.partial=true", "batch_size=8"]
-    summary = train(load_recipe(find_recipe("fashion_mnist_smoke"), overrides), tmp_path / "run", "cpu")
+    summary = train(
+        with_overrides(smoke(load_recipe(find_recipe("fashion_mnist"))), overrides), tmp_path / "run", "cpu"
+    )
     monkeypatch.chdir("/")
     assert evaluate(tmp_path / "run", device="cpu").accuracy == summary["accuracy"]
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from wavezoo.config.recipe import find_recipe, load_recipe
+from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
 from wavezoo.data import ImageFacts, SequenceFacts, Split, TokenRuns, find_dataset
-from wavezoo.train import load_run, train
+from wavezoo.train import load_run, smoke, train
 from wavezoo.train.loaders import EpochSampler, build_loader
 from wavezoo.train.prepare import build_model
 
@@ -157,7 +157,7 @@ def test_padding_changes_no_samples_logits(mixer):
     facts = find_dataset("listops").facts
     built = loader("batch_size=4", split=split, facts=facts, training=False, sequences=True)
     tokens, mask, _ = next(iter(built))
-    overrides = [f"model.mixer={mixer}", "data.name=listops", "model.options.dim=8", "model.options.depth=2"]
+    overrides = [f"model.mixer={mixer}", "data.name=listops", "model.dim=8", "model.depth=2"]
     model = build_model(load_recipe(find_recipe("lra_listops"), overrides), facts).eval()
     with torch.no_grad():
         together = model(tokens, mask)
@@ -178,7 +178,7 @@ def test_byte_tokens_train(tmp_path):
         Image.fromarray(pixels).save(tmp_path / "imgs" / "0" / f"sample_{index}.png")
         lines.append(f"imgs/0 sample_{index}.png {index} {index % 2}\n")
     (tmp_path / "metadata" / "0.npy").write_text("".join(lines))
-    recipe = load_recipe(find_recipe("lra_pathfinder_smoke"), [*overrides, "batch_size=4"])
+    recipe = with_overrides(smoke(load_recipe(find_recipe("lra_pathfinder"))), [*overrides, "batch_size=4"])
     summary = train(recipe, tmp_path / "run", "cpu")
     model = load_run(tmp_path / "run").model
     assert model.vocab_size == 256

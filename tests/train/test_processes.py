@@ -10,14 +10,14 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from wavezoo.config.recipe import find_recipe, load_recipe
-from wavezoo.train import train
+from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
+from wavezoo.train import smoke, train
 
 # 30 test images in batches of 8: the last of both processes are filled up, and must not be counted twice.
 SETTINGS = ["epochs=2", "data.limit_samples=94", "augmentation.crop_padding=1", "optimizer.lr=1e-3"]
 
 
-def start(out, *arguments):
+def start(*arguments):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "wavezoo", "train"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": "29511"}
     return subprocess.Popen(
@@ -38,12 +38,16 @@ def metrics(run):
 
 
 def test_two_processes_are_one_with_twice_the_batch(tmp_path):
-    process = start(tmp_path / "two", "quickstart_smoke", *settings("batch_size=8"), "--out", str(tmp_path / "two"))
+    process = start("quickstart", "--smoke", *settings("batch_size=8"), "--out", str(tmp_path / "two"))
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     # One speaks for both.
     assert len([line for line in output.splitlines() if line.startswith("{")]) == 1
-    one = train(load_recipe(find_recipe("quickstart_smoke"), [*SETTINGS, "batch_size=16"]), tmp_path / "one", "cpu")
+    one = train(
+        with_overrides(smoke(load_recipe(find_recipe("quickstart"))), [*SETTINGS, "batch_size=16"]),
+        tmp_path / "one",
+        "cpu",
+    )
     two = json.loads((tmp_path / "two" / "summary.json").read_text())
     assert two["processes"] == 2
     for first, second in zip(metrics(tmp_path / "one"), metrics(tmp_path / "two"), strict=True):
@@ -60,7 +64,7 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path):
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_saved(tmp_path):
     out = tmp_path / "run"
-    process = start(out, "quickstart_smoke", *settings("batch_size=8", "epochs=2000"), "--out", str(out))
+    process = start("quickstart", "--smoke", *settings("batch_size=8", "epochs=2000"), "--out", str(out))
     while not (out / "metrics.jsonl").is_file():
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
@@ -68,7 +72,7 @@ def test_a_signal_to_one_process_stops_both_saved(tmp_path):
     assert process.returncode != 0
     assert "Everything is saved" in errors
     before = max(each["epoch"] for each in metrics(out))
-    process = start(out, "--resume", str(out))
+    process = start("--resume", str(out))
     while max(each["epoch"] for each in metrics(out)) <= before:
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)

@@ -14,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from wavezoo.config.recipe import dump_recipe, find_recipe, load_recipe
+from wavezoo.config.recipe import dump_recipe, find_recipe, load_recipe, with_overrides
 from wavezoo.errors import WavezooError
-from wavezoo.train import InterruptedTraining, resume, train
+from wavezoo.train import InterruptedTraining, resume, smoke, train
 from wavezoo.train.loop import Trainer
 
 CPU = "cpu"
@@ -25,8 +25,8 @@ RANDOM = [
     "epochs=3",
     "data.limit_samples=32",
     "batch_size=8",
-    "model.options.drop_path_rate=0.3",
-    "model.options.drop_rate=0.2",
+    "model.drop_path_rate=0.3",
+    "model.drop_rate=0.2",
     "augmentation.crop_padding=1",
     "augmentation.horizontal_flip=0.5",
     "augmentation.rand_augment=rand-m5-mstd0.5",
@@ -40,7 +40,7 @@ TIMES = {"samples_per_second", "seconds"}
 
 
 def recipe(*overrides):
-    return load_recipe(find_recipe("quickstart_smoke"), [*RANDOM, *overrides])
+    return with_overrides(smoke(load_recipe(find_recipe("quickstart"))), [*RANDOM, *overrides])
 
 
 def result(run):
@@ -121,7 +121,7 @@ def test_what_a_killed_run_logged_is_not_there_twice(tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     out = tmp_path / "run"
-    killed_at((Trainer, "_save", 2, True), out, monkeypatch, "tensorboard=true")
+    killed_at((Trainer, "_save", 2, True), out, monkeypatch, "logger=tensorboard")
     # TensorBoard names its files by the second, within which no new process would have come as far.
     time.sleep(1)
     resume(out, device=CPU)
@@ -136,7 +136,7 @@ def test_epochs_within_a_second_are_all_logged(tmp_path, monkeypatch):
     from tensorboard.summary.writer import event_file_writer
 
     monkeypatch.setattr(event_file_writer, "time", SimpleNamespace(time=lambda: 1e9))
-    train(recipe("tensorboard=true", "epochs=12", "data.limit_samples=16"), tmp_path / "run", CPU)
+    train(recipe("logger=tensorboard", "epochs=12", "data.limit_samples=16"), tmp_path / "run", CPU)
     losses = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload().Scalars("loss")
     assert [each.step for each in losses] == list(range(1, 13))
 
@@ -260,7 +260,7 @@ def test_a_finished_run_is_left_alone(whole):
 @pytest.mark.parametrize("overrides", [["data.workers=1", "optimizer.lr=1e30", "optimizer.clip_grad=null"]])
 def test_an_error_with_workers_ends_the_process(overrides, tmp_path):
     arguments = [part for each in overrides for part in ("--set", each)]
-    command = [sys.executable, "-m", "wavezoo", "train", "quickstart_smoke", "--epochs", "99", *arguments]
+    command = [sys.executable, "-m", "wavezoo", "train", "quickstart", "--smoke", "--epochs", "99", *arguments]
     process = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=120)
     assert process.returncode == 2
     assert "Training stopped at step" in process.stderr
@@ -300,7 +300,18 @@ def test_training_in_a_thread_handles_no_signals(tmp_path):
 )
 def test_a_signal_to_all_processes_of_a_command(number, code, name, tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "wavezoo", "train", "quickstart_smoke", "--epochs", "10000", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "wavezoo",
+        "train",
+        "quickstart",
+        "--smoke",
+        "--epochs",
+        "10000",
+        "--out",
+        str(out),
+    ]
     command += ["--set", "data.workers=1"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)

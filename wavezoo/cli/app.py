@@ -19,7 +19,7 @@ from rich.table import Table
 from wavezoo import bench
 from wavezoo.cli.describe import describe as describe_name
 from wavezoo.cli.describe import list_names
-from wavezoo.config.recipe import Recipe, find_recipe, load_recipe
+from wavezoo.config.recipe import BUDGETS, Recipe, find_recipe, load_recipe, with_overrides
 from wavezoo.data.sequences import listops, pathfinder
 from wavezoo.devices import find_device
 from wavezoo.errors import PluginWarning, WavezooError, not_allowed
@@ -29,7 +29,7 @@ from wavezoo.plugins.axes import AXES
 from wavezoo.plugins.loading import load_plugin
 from wavezoo.plugins.registry import registry
 from wavezoo.testing import checks
-from wavezoo.train import InterruptedTraining, average_runs, compare_runs, list_runs
+from wavezoo.train import InterruptedTraining, average_runs, compare_runs, list_runs, smoke
 from wavezoo.train import evaluate as evaluate_run
 from wavezoo.train import resume as resume_run
 from wavezoo.train import train as train_recipe
@@ -81,21 +81,29 @@ def train(
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME-TIME by default.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    smoke_: Annotated[
+        bool, typer.Option("--smoke", help="Make the recipe so small that it runs through in under a minute.")
+    ] = False,
 ) -> None:
     """Train a recipe and leave a run folder; or go on with one. The last line of output is the result in JSON."""
     named = _load_plugins(plugin)
     changes = list(overrides or [])
-    changes += [f"epochs={epochs}"] * (epochs is not None)
+    if epochs is not None:
+        changes += [f"{budget}=null" for budget in BUDGETS if budget != "epochs"] + [f"epochs={epochs}"]
     changes += [f"data.limit_samples={limit_samples}"] * (limit_samples is not None)
+    checked = None
+    if recipe is not None:
+        checked = _with_plugins(load_recipe(find_recipe(recipe), changes), named)
+        if smoke_:
+            # What the user says counts even so.
+            checked = with_overrides(smoke(checked), changes)
     if resume is not None:
         if out is not None:
             raise WavezooError(f"--out {out}: a resumed run stays in its folder, {resume}. Leave --out out.")
-        begun = None if recipe is None else _with_plugins(load_recipe(find_recipe(recipe), changes), named)
-        _print_result(resume_run(resume, begun, changes, device, console), resume)
+        _print_result(resume_run(resume, checked, changes, device, console), resume)
         return
-    if recipe is None:
+    if checked is None:
         raise WavezooError("train needs a recipe, such as `wavezoo train quickstart`, or --resume RUN.")
-    checked = _with_plugins(load_recipe(find_recipe(recipe), changes), named)
     out = out or Path("runs") / f"{checked.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _print_result(train_recipe(checked, out, device, console), out)
 

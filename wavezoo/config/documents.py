@@ -111,10 +111,10 @@ def read_with_bases(path: Path, find: Callable[[str], Path], above: tuple[Path, 
     return Document(merged(below.content, content), below.places | places)
 
 
-def merged(below: Mapping[str, Any], above: Mapping[str, Any], depth: int = 2) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], above: Mapping[str, Any], depth: int = 1) -> dict[str, Any]:
     """Return both, keys of ``above`` winning.
 
-    What lies deeper than sections and their mappings, such as a scheme's options, is replaced as a whole.
+    What lies deeper than sections, such as a scheme's options, is replaced as a whole.
     """
     both = dict(below)
     for key, value in above.items():

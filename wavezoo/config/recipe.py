@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from wavezoo.config.documents import Document, KeyPath, dump, overridden, parse, read_with_bases
 from wavezoo.errors import WavezooError, nearest_first, not_allowed
@@ -16,8 +16,19 @@ Precision = Literal["fp32", "bf16", "fp16"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-SchemeChoice = str | dict[str, Any]
+Count = Annotated[int, Field(ge=1, le=2**48)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# Part of a path: the run folder is called after it.
+Name = Annotated[str, Field(pattern=r"^[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*$", max_length=100)]
+
+FORMAT = 1
+BUDGETS = ("epochs", "steps", "samples")
+# Keys of older recipes, and what says the same now.
+MOVED: dict[KeyPath, str] = {
+    ("model", "options"): "write its keys directly under model, such as model.drop_path_rate",
+    ("model", "schemes"): "write its keys directly under model, such as model.integrator",
+    ("tensorboard",): "say logger: tensorboard",
+}
 
 
 class Section(BaseModel):
@@ -26,51 +37,48 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SchemesSection(Section):
-    """Schemes in place of the model's preset, each a name or a mapping with ``name`` and options."""
+class OpenSection(Section):
+    """A part of a recipe with a name; keys of its own are options of what is named, checked where that is built."""
 
-    laplacian: SchemeChoice | None = None
-    integrator: SchemeChoice | None = None
-    speed: SchemeChoice | None = None
-    damping_field: SchemeChoice | None = None
-    damping: SchemeChoice | None = None
-    potential: SchemeChoice | None = None
-    drift: SchemeChoice | None = None
-
-
-class ModelSection(Section):
-    """A model by its name, its mixer, keyword arguments for it, and its schemes."""
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str
-    mixer: SchemeChoice | None = None
-    options: dict[str, Any] = {}
-    schemes: SchemesSection = SchemesSection()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of what is named."""
+        return dict(self.model_extra or {})
 
 
-class DataSection(Section):
-    """A data set by name, a local copy of it, how it is read, and keys that this data set alone declares.
+class ModelSection(OpenSection):
+    """A model by its name; all other keys are keyword arguments for it."""
+
+
+class TaskSection(OpenSection):
+    """What the model is to do, by name; all other keys are options of the task."""
+
+
+class DataSection(OpenSection):
+    """A data set by name, a local copy of it, and how it is read; all other keys are options of the data set.
 
     ``validation`` holds back a part of the training samples, drawn by ``seed``, where the data set has no validation
     split.
     """
 
-    model_config = ConfigDict(extra="allow")
-
-    name: str
     path: str | None = None
     partial: bool = False
     columns: dict[str, str] = {}
     limit_samples: Count | None = None
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
 
 
 class AugmentationSection(Section):
     """What is done to training samples; all off by default. ``shift`` is for sequences, the rest for images."""
 
-    shift: Annotated[int, Field(ge=0)] = 0
-    crop_padding: Annotated[int, Field(ge=0)] = 0
+    shift: Annotated[int, Field(ge=0, le=2**31)] = 0
+    crop_padding: Annotated[int, Field(ge=0, le=2**15)] = 0
     horizontal_flip: Fraction = 0.0
     rand_augment: str | None = None
     random_erasing: Fraction = 0.0
@@ -95,46 +103,75 @@ class OptimizerSection(Section):
 
 
 class ScheduleSection(Section):
-    """One of timm's schedules of the learning rate, stepped after every batch; ``constant`` for none."""
+    """One of timm's schedules of the learning rate, stepped after every update; ``constant`` for none.
+
+    The warm-up, in epochs or in updates, is part of the budget. ``min_lr`` is that of ``optimizer.lr``; a learning rate
+    of the physics follows in proportion.
+    """
 
     name: Literal["cosine", "tanh", "poly", "constant"] = "cosine"
     warmup_epochs: NonNegative = 0.0
+    warmup_steps: Annotated[int, Field(ge=0, le=2**48)] = 0
     min_lr: NonNegative = 0.0
 
 
 class EvaluationSection(Section):
-    """When the model is tested, and when that ends the training: after ``patience`` evaluations without a new best."""
+    """When the model is tested, and when that ends the training: after ``patience`` evaluations without a new best.
+
+    After every ``every_epochs`` epochs or, if that is given, ``every_steps`` updates; and at the end.
+    """
 
     every_epochs: Count = 1
+    every_steps: Count | None = None
     patience: Count | None = None
 
 
 class Recipe(Section):
     """All that a training run depends on.
 
-    ``batch_size`` is that of each process; ``ema`` the decay of a moving average of the weights, which is then what is
-    tested and saved.
+    The budget is one of ``epochs``, ``steps`` (updates of the weights) and ``samples`` (seen in training, by all
+    processes). ``batch_size`` is that of each process; ``ema`` the decay of a moving average of the weights, which is
+    then what is tested and saved.
     """
 
-    name: str
+    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
+    name: Name
     description: str = ""
     model: ModelSection
+    task: TaskSection | None = None
     data: DataSection
     augmentation: AugmentationSection = AugmentationSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
     evaluation: EvaluationSection = EvaluationSection()
-    epochs: Count
+    epochs: Count | None = None
+    steps: Count | None = None
+    samples: Count | None = None
     batch_size: Count
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     precision: Precision = "fp32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     compile: bool = False
     channels_last: bool = False
     fsdp: bool = False
-    tensorboard: bool = False
+    logger: str | None = None
     save_every_minutes: Positive = 10.0
     plugins: tuple[str, ...] = ()
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _task_by_name(cls, task: Any) -> Any:
+        return {"name": task} if isinstance(task, str) else task
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> "Recipe":
+        given = [f"{name} is {value}" for name in BUDGETS if (value := getattr(self, name)) is not None]
+        if len(given) != 1:
+            said = " and ".join(given) or "none is given"
+            raise ValueError(f"give exactly one of {', '.join(BUDGETS)}; {said}. Set the others to null")
+        if self.schedule.warmup_epochs and self.schedule.warmup_steps:
+            raise ValueError("give schedule.warmup_epochs or schedule.warmup_steps, not both")
+        return self
 
     @model_validator(mode="after")
     def _mixing_needs_pairs(self) -> "Recipe":
@@ -202,11 +239,29 @@ def dump_recipe(recipe: Recipe) -> str:
     return dump(recipe.model_dump(mode="json"))
 
 
+def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """Return ``recipe`` with ``key=value`` in place of some of its own, checked as `load_recipe` does."""
+    document = overridden(Document(recipe.model_dump(mode="json"), {}), overrides)
+    return _checked(document, Path(recipe.name))
+
+
 def _checked(document: Document, path: Path) -> Recipe:
+    _refuse_moved(document, path)
     try:
         return Recipe.model_validate(document.content)
     except ValidationError as error:
         raise WavezooError("\n".join(_explain(each, document.places, path) for each in error.errors())) from None
+
+
+def _refuse_moved(document: Document, path: Path) -> None:
+    for key_path, now in MOVED.items():
+        section = document.content
+        for key in key_path:
+            section = section.get(key) if isinstance(section, Mapping) else None
+        if section is not None:
+            places = (place for key, place in document.places.items() if key[: len(key_path)] == key_path)
+            dotted = ".".join(map(str, key_path))
+            raise WavezooError(f"{next(places, path)}: {dotted} is no key any more; {now}.")
 
 
 def _explain(error: Mapping[str, Any], sources: Mapping[KeyPath, str], path: Path) -> str:

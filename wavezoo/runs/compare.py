@@ -9,7 +9,7 @@ from wavezoo.errors import WavezooError
 from wavezoo.runs.folder import RunFolder
 
 # What may differ between a run and its resumption, or its repetition, since no result depends on it.
-FREE_KEYS = ("data.path", "data.workers", "save_every_minutes", "tensorboard")
+FREE_KEYS = ("data.path", "data.workers", "save_every_minutes", "logger")
 HEADER = ("run", "recipe", "state", "epoch", "accuracy", "best", "parameters", "minutes", "seed")
 AVERAGED = ("seed", "accuracy", "parameters", "seconds")
 AVERAGE_HEADER = ("recipe", "seeds", "mean", "deviation", "lowest", "highest", "parameters", "minutes", "settings")

@@ -4,6 +4,7 @@ from wavezoo.runs.compare import average_runs, compare_runs, list_runs
 from wavezoo.runs.folder import load_weights
 from wavezoo.train.evaluate import evaluate, load_run
 from wavezoo.train.interruption import InterruptedTraining
+from wavezoo.train.smoke import smoke
 from wavezoo.train.start import resume, train
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "load_run",
     "load_weights",
     "resume",
+    "smoke",
     "train",
 ]

@@ -41,7 +41,7 @@ def explain_divergence(model: nn.Module, batch: Sequence[Tensor]) -> str:
             return (
                 f"In the wave layer {name} the Courant number c dt reaches {courant:.3g} cells per step, the limit of "
                 f"{type(operator.integrator).__name__} here is {limit:.3g}, and the energy {growth}. Set "
-                "model.options.courant_guard=limit, or lower optimizer.lr or model.options.dt."
+                "model.courant_guard=limit, or lower optimizer.lr or model.dt."
             )
     largest = max(inputs, key=lambda entry: entry[2].abs().max().item(), default=None)
     where = f"; the largest input of a wave layer is {largest[2].abs().max():.3g}, at {largest[0]}" if largest else ""

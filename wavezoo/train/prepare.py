@@ -48,6 +48,8 @@ def build_model(recipe: Recipe, facts: Facts) -> Model:
         WavezooError: if the model, a scheme or an option is unknown or cannot work, or if the data do not fit it.
     """
     registry.require(recipe.plugins)
+    if recipe.task is not None and recipe.task.name != "classification":
+        raise not_allowed("task", recipe.task.name, ["classification"])
     reserved: dict[str, Any] = {"num_classes": len(facts.classes)}
     model_class: type[Model]
     if for_sequences(recipe):
@@ -62,28 +64,22 @@ def build_model(recipe: Recipe, facts: Facts) -> Model:
             f"{recipe.model.name} is a model for images, and {recipe.data.name} is a set of sequences. Use one of "
             f"{', '.join(SEQUENCE_MODELS)}."
         )
-    schemes = {axis: spec for axis, spec in recipe.model.schemes.model_dump().items() if spec is not None}
-    if recipe.model.mixer is not None:
-        schemes["mixer"] = recipe.model.mixer
-    for option in recipe.model.options:
+    options = recipe.model.options
+    for option in options:
         if option in reserved:
-            raise WavezooError(f"model.options.{option} follows from the data set {recipe.data.name!r}. Leave it out.")
-        if option in schemes:
-            raise WavezooError(
-                f"{option} is given in model.options and elsewhere in model. Leave it out of the options."
-            )
+            raise WavezooError(f"model.{option} follows from the data set {recipe.data.name!r}. Leave it out.")
     parameters = inspect.signature(model_class).parameters.values()
     own = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD} - {*reserved, "device", "dtype"}
     # Those of the wave operator are checked where it is built.
-    given = {option: value for option, value in recipe.model.options.items() if option not in OPERATOR_CHOICES}
-    check_options("model.options:", given, model_class, sorted(own) + list(OPERATOR_CHOICES))
-    settings = {**reserved, **recipe.model.options, **schemes}
+    given = {option: value for option, value in options.items() if option not in OPERATOR_CHOICES}
+    check_options(f"option of {recipe.model.name}", given, model_class, sorted(own) + list(OPERATOR_CHOICES))
+    settings = {**reserved, **options}
     if model_class is WavePDESequence:
         several_lengths = isinstance(facts, SequenceFacts) and facts.vocabulary is not None
-        if several_lengths and recipe.model.options.get("norm") == "batch":
+        if several_lengths and options.get("norm") == "batch":
             raise WavezooError(
                 f"the sequences of {recipe.data.name} are of several lengths, on which batch norm cannot be trained. "
-                "Set model.options.norm to layer."
+                "Set model.norm to layer."
             )
         return create_sequence_model(recipe.model.name, **settings)
     return cast(WavePDE, timm.create_model(recipe.model.name, **settings))
@@ -189,7 +185,6 @@ def build_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, updates_per
 
 def data_source(data: DataSection) -> DataSource:
     """Return where a recipe's data are found."""
-    options = data.model_extra or {}
     return DataSource(
-        data.path, data.limit_samples, data.partial, data.validation, data.seed, data.columns, dict(options)
+        data.path, data.limit_samples, data.partial, data.validation, data.seed, data.columns, data.options
     )

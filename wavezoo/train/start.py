@@ -12,7 +12,7 @@ from timm.utils import ModelEmaV3
 
 from wavezoo.config.recipe import Recipe, load_recipe_text
 from wavezoo.data import Facts, find_dataset
-from wavezoo.errors import WavezooError
+from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.runs.compare import FREE_KEYS, flat
 from wavezoo.runs.folder import RunFolder
 from wavezoo.train.checkpoint import Progress, Trained, load_checkpoint
@@ -94,6 +94,8 @@ def resume(
 def _train(
     recipe: Recipe, facts: Facts, folder: RunFolder, device: str, console: Console | None, state: dict[str, Any] | None
 ) -> dict[str, Any]:
+    if recipe.epochs is None:
+        raise WavezooError("the budget is given in steps or samples; give it in epochs.")
     set_seed(recipe.seed)
     model = build_model(recipe, facts)
     optimizer = build_optimizer(recipe, model)
@@ -156,13 +158,15 @@ def _require_same(begun: Recipe, now: Recipe, run: Path) -> None:
 @contextmanager
 def _tensorboard(recipe: Recipe, folder: RunFolder) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
     """Yield what writes measurements for TensorBoard, or what does nothing if the recipe does not ask for it."""
-    if not recipe.tensorboard:
+    if recipe.logger is None:
         yield lambda epoch, measured: None
         return
+    if recipe.logger != "tensorboard":
+        raise not_allowed("logger", recipe.logger, ["tensorboard"])
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise WavezooError("tensorboard: true needs the package tensorboard; pip install 'wavezoo[plot]'.") from error
+        raise WavezooError("logger: tensorboard needs the package tensorboard; pip install 'wavezoo[plot]'.") from error
 
     with ExitStack() as opened:
         writer = None

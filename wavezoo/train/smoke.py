@@ -1,0 +1,48 @@
+"""The same way through the house in under a minute: any recipe, made small."""
+
+import inspect
+from typing import Any
+
+import timm
+
+from wavezoo.config.recipe import Recipe
+from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence
+from wavezoo.models.wavepde import WavePDE
+
+# What is set where a model takes it.
+SMALL_MODEL: dict[str, Any] = {
+    "depths": [1, 1],
+    "dims": [16, 16],
+    "strides": [1, 2],
+    "depth": 2,
+    "dim": 16,
+    "drop_path_rate": 0.0,
+}
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """Return ``recipe`` made so small that it trains in under a minute on one core, and its result means nothing.
+
+    One epoch of a few samples in small batches, a model of two narrow blocks where wavezoo knows how to make it small,
+    no moving average and no workers; schemes, data, augmentation, optimiser and precision stay.
+    """
+    name = recipe.model.name
+    sequences = name in SEQUENCE_MODELS
+    takes: set[str] = set()
+    if sequences or name in timm.list_models("wavepde*"):
+        takes = set(inspect.signature(WavePDESequence if sequences else WavePDE).parameters)
+    small = {key: value for key, value in SMALL_MODEL.items() if key in takes}
+    samples, batch_size = (16, 4) if sequences else (64, 16)
+    content = recipe.model_dump(mode="json")
+    content["model"] |= small
+    content["data"] |= {"limit_samples": min(samples, recipe.data.limit_samples or samples), "workers": 0}
+    content["evaluation"] |= {"every_epochs": 1, "every_steps": None}
+    content |= {
+        "name": f"{recipe.name}_smoke",
+        "epochs": 1,
+        "steps": None,
+        "samples": None,
+        "batch_size": min(batch_size, recipe.batch_size),
+        "ema": None,
+    }
+    return Recipe.model_validate(content)
