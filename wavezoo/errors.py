@@ -24,7 +24,7 @@ class ReverseWarning(UserWarning):
 
 def nearest_first(value: object, allowed: Iterable[object]) -> list[str]:
     """Return ``allowed`` as text, the entries most like ``value`` first."""
-    names = [str(name) for name in allowed]
+    names = list(dict.fromkeys(str(name) for name in allowed))
     likeness = {name: difflib.SequenceMatcher(None, str(value).lower(), name.lower()).ratio() for name in names}
     return sorted(names, key=lambda name: -likeness[name])
 

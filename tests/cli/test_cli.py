@@ -17,7 +17,7 @@ from wavezoo.plugins.registry import registry
 
 PLUGIN = """
 import wavezoo
-from wavezoo.integrators.velocity_verlet import VelocityVerlet
+from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 
 class Mine(VelocityVerlet):
     '''My integrator.'''
