@@ -3,6 +3,7 @@
 import torch
 
 import wavezoo
+from wavezoo.wave.damping import closing, opening
 
 # Omelyan, Mryglod and Folk (2002), Computer Physics Communications 146, 188, equation 20.
 XI = 0.1786178958448091
@@ -35,13 +36,13 @@ class PEFRL(wavezoo.Integrator):
     def step(self, system: wavezoo.WaveSystem, state: wavezoo.WaveState, dt: float) -> wavezoo.WaveState:
         u, v, _ = state
         u = torch.add(u, v, alpha=XI * dt)
-        v = system.opening_kick(v, system.acceleration(u), (1 / 2 - LAMBDA) * dt)
+        v = system.kick(v, system.pull(u), (1 / 2 - LAMBDA) * dt, opening)
         u = torch.add(u, v, alpha=CHI * dt)
-        v = system.opening_kick(v, system.acceleration(u), LAMBDA * dt)
+        v = system.kick(v, system.pull(u), LAMBDA * dt, opening)
         u = torch.add(u, v, alpha=(1 - 2 * (CHI + XI)) * dt)
-        v = system.closing_kick(v, system.acceleration(u), LAMBDA * dt)
+        v = system.kick(v, system.pull(u), LAMBDA * dt, closing)
         u = torch.add(u, v, alpha=CHI * dt)
-        v = system.closing_kick(v, system.acceleration(u), (1 / 2 - LAMBDA) * dt)
+        v = system.kick(v, system.pull(u), (1 / 2 - LAMBDA) * dt, closing)
         return wavezoo.WaveState(torch.add(u, v, alpha=XI * dt), v)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from wavezoo.mixers.depthwise import DepthwiseMixer
 from wavezoo.plugins.axes import AXES
 from wavezoo.testing.conformance import checks, suite
-from wavezoo.wave.damping.base import Kick
+from wavezoo.wave.damping.base import Kick, closing, opening
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.linear import LinearDamping
 from wavezoo.wave.drifts.uniform import UniformDrift
@@ -125,11 +125,11 @@ class LoppedVerlet(VelocityVerlet):
     """A closing kick a little too short."""
 
     def step(self, system, state, dt):
-        u, v, a = state
-        v = system.opening_kick(v, a, dt / 2)
+        u, v, pull = state
+        v = system.kick(v, pull, dt / 2, opening)
         u = u + dt * v
-        a = system.acceleration(u)
-        return WaveState(u, system.closing_kick(v, a, 0.45 * dt), a)
+        pull = system.pull(u)
+        return WaveState(u, system.kick(v, pull, 0.45 * dt, closing), pull)
 
 
 @breaks("energy_is_bounded")
@@ -163,7 +163,7 @@ class HurriedVerlet(VelocityVerlet):
 @breaks("counts_its_accelerations")
 class WastefulVerlet(VelocityVerlet):
     def step(self, system, state, dt):
-        return super().step(system, state._replace(carried=system.acceleration(state.u)), dt)
+        return super().step(system, state._replace(carried=system.pull(state.u)), dt)
 
 
 @breaks("gradcheck")
@@ -295,7 +295,7 @@ class TimidExponential(ExponentialDamping):
     gamma_dt_limit = 2.0
 
 
-@breaks("zero_damping_is_none", "rate_is_gamma", "exact_where_declared", "order", "reversibility")
+@breaks("zero_damping_is_none", "rate_is_proportional_to_gamma", "exact_where_declared", "order", "reversibility")
 class AlwaysDamping(WrappedDamping):
     def decay(self, gamma, dt):
         return torch.exp(-gamma.sqrt() * abs(dt) - 0.01)
@@ -309,7 +309,7 @@ class DetachedDamping(WrappedDamping):
 
 @breaks("dtype_and_device")
 class SinglePrecisionDamping(WrappedDamping):
-    def rate(self, gamma):
+    def rate(self, gamma, eigenvalues):
         return gamma.float()
 
 
@@ -321,7 +321,8 @@ class BatchMeanDamping(WrappedDamping):
 
 @breaks("copies")
 class LockedDamping(ExponentialDamping):
-    def __init__(self):
+    def __init__(self, channels, ndim):
+        super().__init__(channels, ndim)
         self.lock = threading.Lock()
 
 

@@ -109,7 +109,7 @@ def test_a_graph_and_fields_of_another_size():
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 2 * 0.7 * 2 * math.pi / 16, 5.0, 200.0])
-@pytest.mark.parametrize("damping", [ExponentialDamping(), ViscousDamping()])
+@pytest.mark.parametrize("damping", [ExponentialDamping(1, 1), ViscousDamping(1, 1)])
 def test_the_exact_integrator_solves_oscillating_critical_and_overdamped_modes(damping, gamma):
     laplacian = SpectralLaplacian(1, 1)
     u, v = random(16), random(16, seed=1)
@@ -169,7 +169,7 @@ def test_small_pendulums_are_springs():
 def rough_medium(laplacian, field, generator):
     speeds = torch.rand(1, 1, field.shape[-1], generator=generator, dtype=torch.float64).square() + 1e-3
     return WaveSystem(
-        laplacian.bind(field), speeds, NoDamping(), torch.zeros(1, 1, 1), modes=lambda: laplacian.modes(field)
+        laplacian.bind(field), speeds, NoDamping(1, 1), torch.zeros(1, 1, 1), modes=lambda: laplacian.modes(field)
     )
 
 
@@ -205,7 +205,7 @@ def test_conjugate_gradients_and_modes_solve_the_same_equation():
     for size in (1, 12):
         c2 = torch.full((1, 1, size), 0.4, dtype=torch.float64)
         system = WaveSystem(
-            laplacian.bind(field), c2, ExponentialDamping(), gamma, modes=lambda: laplacian.modes(field)
+            laplacian.bind(field), c2, ExponentialDamping(1, 1), gamma, modes=lambda: laplacian.modes(field)
         )
         integrator = ImplicitMidpoint(iterations=12)
         ends.append(integrator.step(system, integrator.init(system, field, field.roll(1, -1)), 1.5))

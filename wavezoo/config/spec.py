@@ -92,7 +92,7 @@ def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices
     known = [name for name in PRESETS[preset] if name not in SCHEME_CHOICES]
     check_options("option of the wave operator", options, WaveOperator, known)
     settings = {**PRESETS[preset], **choices}
-    damping = cast(Damping, build_scheme("damping", settings.pop("damping")))
+    damping = cast(Damping, build_scheme("damping", settings.pop("damping"), channels, ndim))
     damping_field = settings.pop("damping_field")
     if not damping.uses_gamma and "damping_field" not in choices:
         damping_field = None

@@ -93,7 +93,6 @@ AXES: dict[str, Axis] = _by_name(
         "damping",
         "wavezoo.wave.damping:Damping",
         "damping schemes",
-        built_with=(),
         roles=("damping",),
         suite="wavezoo.testing.damping",
     ),

@@ -1,4 +1,4 @@
-"""What every damping scheme must do. ``build`` is called without arguments."""
+"""What every damping scheme must do. ``build`` is called as ``build(channels, ndim)``."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from wavezoo.wave.damping.base import Damping, Kick
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.system import WaveState, WaveSystem
 
-Build = Callable[[], Damping]
+Build = Callable[[int, int], Damping]
 
 # Where a scheme has no limit on gamma dt, it is tried up to here.
 LARGE_GAMMA_DT = 50.0
@@ -30,7 +30,7 @@ LARGE_GAMMA_DT = 50.0
 
 def energy_never_grows(build: Build) -> None:
     """Without acceleration a damped step never speeds anything up; with it, random waves only lose energy."""
-    damping = build()
+    damping = build(1, 1)
     v = random_input((1, 1, 64))
     limit = min(damping.gamma_dt_limit, LARGE_GAMMA_DT)
     gamma = torch.linspace(0, limit, 64, dtype=torch.float64)
@@ -49,7 +49,7 @@ def energy_never_grows(build: Build) -> None:
 
 def stability_factor_is_honest(build: Build) -> None:
     """Below ``stability_factor`` times the limit of velocity Verlet, no gamma makes random waves grow."""
-    damping = build()
+    damping = build(1, 1)
     limit = min(damping.gamma_dt_limit, LARGE_GAMMA_DT)
     for gamma_dt in torch.linspace(0.02, 0.98, 25).mul(limit).tolist():
         factor = _growth(damping, 0.98 * damping.stability_factor, gamma_dt, 1000)
@@ -58,7 +58,7 @@ def stability_factor_is_honest(build: Build) -> None:
 
 def unstable_beyond_its_gamma_limit(build: Build) -> None:
     """Beyond a finite ``gamma_dt_limit`` waves do blow up: the limit is not too careful."""
-    damping = build()
+    damping = build(1, 1)
     if math.isinf(damping.gamma_dt_limit):
         return
     factor = _growth(damping, 0.1, 1.02 * damping.gamma_dt_limit, 2000)
@@ -69,31 +69,33 @@ def unstable_beyond_its_gamma_limit(build: Build) -> None:
 
 def zero_damping_is_none(build: Build) -> None:
     """With gamma = 0 both kicks are ``v + dt a``, and the rate is zero."""
-    damping = build()
+    damping = build(1, 1)
     v, a = random_input((2, 3, 8)), random_input((2, 3, 8), seed=1)
     zero = torch.zeros(1, 3, 1, dtype=torch.float64)
     expected = v + 0.3 * a
     for kick in (damping.opening(zero, 0.3), damping.closing(zero, 0.3)):
         require_close(_kicked(v, a, kick), expected, "damping of zero changes a kick", units=4)
-    require(not damping.rate(zero).any(), "damping of zero has a rate")
+    require(not _rate(damping, zero).any(), "damping of zero has a rate")
 
 
-def rate_is_gamma(build: Build) -> None:
-    """Where it reads gamma, the rate is that of the equation, and a short kick follows it."""
-    damping = build()
+def rate_is_proportional_to_gamma(build: Build) -> None:
+    """Where it reads gamma, the rate is positive and proportional to it, and a short kick follows it."""
+    damping = build(1, 1)
     if not damping.uses_gamma:
         return
     v, gamma = random_input((2, 3, 8)), random_input((1, 3, 8), seed=1).abs()
-    require_close(damping.rate(gamma), gamma, "the rate is not gamma", units=4)
+    rate = _rate(damping, gamma)
+    require((rate > 0).all(), "the rate is not positive")
+    require_close(_rate(damping, 3 * gamma), 3 * rate, "the rate is not proportional to gamma", units=4)
     dt = 1e-6
-    for kick in (damping.opening(gamma, dt), damping.closing(gamma, dt)):
+    for kick in (damping.opening(rate, dt), damping.closing(rate, dt)):
         kicked = _kicked(v, torch.zeros_like(v), kick)
-        require_close((kicked - v) / dt, -gamma * v, "a short kick does not follow the rate", units=1e11)
+        require_close((kicked - v) / dt, -rate * v, "a short kick does not follow the rate", units=1e11)
 
 
 def exact_where_declared(build: Build) -> None:
     """A kick without acceleration is the exact decay where declared, and only there."""
-    damping = build()
+    damping = build(1, 1)
     v, gamma = random_input((2, 3, 8)), random_input((1, 3, 8), seed=1).abs()
     exact = v * torch.exp(-gamma * 0.7) if damping.uses_gamma else v
     for kick in (damping.opening(gamma, 0.7), damping.closing(gamma, 0.7)):
@@ -103,13 +105,13 @@ def exact_where_declared(build: Build) -> None:
 
 def order(build: Build) -> None:
     """Velocity Verlet with it converges to the matrix exponential with the lesser of both orders."""
-    damping = build()
+    damping = build(1, 1)
     require_order(convergence(VelocityVerlet(), damping), min(2, damping.order), "with velocity Verlet")
 
 
 def reversibility(build: Build) -> None:
     """Where declared reversible, a closing kick of ``-dt`` undoes an opening one of ``dt``, and the reverse."""
-    damping = build()
+    damping = build(1, 1)
     if not damping.reversible:
         return
     v, a, gamma = random_input((2, 3, 8)), random_input((2, 3, 8), seed=1), random_input((1, 3, 8), seed=2).abs()
@@ -120,10 +122,10 @@ def reversibility(build: Build) -> None:
 
 def gradcheck(build: Build) -> None:
     """The gradient is right, for velocity, acceleration and gamma."""
-    damping = build()
+    damping = build(1, 1)
 
     def step(v: Tensor, a: Tensor, gamma: Tensor) -> Tensor:
-        return _step(damping, v, a, gamma, 0.5) + damping.rate(gamma) * v
+        return _step(damping, v, a, gamma, 0.5) + _rate(damping, gamma) * v
 
     inputs = random_input((1, 2, 4)), random_input((1, 2, 4), seed=1), random_input((1, 2, 4), seed=2).abs()
     require_gradcheck(step, *inputs)
@@ -131,25 +133,30 @@ def gradcheck(build: Build) -> None:
 
 def dtype_and_device(build: Build) -> None:
     """Dtype and device are those of the velocity, the meta device included."""
-    damping = build()
+    damping = build(1, 1)
     for dtype in (torch.float32, torch.float64):
         for device in ("cpu", "meta"):
             v = random_input((2, 3, 8), dtype).to(device)
-            for result in (_step(damping, v, v, v.abs(), 0.5), damping.rate(v.abs())):
+            for result in (_step(damping, v, v, v.abs(), 0.5), _rate(damping, v.abs())):
                 require(result.dtype == dtype, f"a {dtype} velocity gives {result.dtype}")
                 require(result.device.type == device, f"a velocity on {device} gives one on {result.device}")
 
 
 def batch_independence(build: Build) -> None:
     """A sample's result does not depend on its batch."""
-    damping = build()
+    damping = build(1, 1)
     require_batch_independent(lambda v: _step(damping, v, v, v.abs(), 0.5), (3, 2, 8))
 
 
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
     v = random_input((2, 3, 8))
-    require_copies(build(), lambda damping: _step(damping, v, v, v.abs(), 0.5))
+    require_copies(build(3, 1), lambda damping: _step(damping, v, v, v.abs(), 0.5))
+
+
+def _rate(damping: Damping, gamma: Tensor) -> Tensor:
+    """Return the rate, for an eigenvalue of -1 where it depends on the mode."""
+    return damping.rate(gamma, -torch.ones_like(gamma) if damping.in_modes else None)
 
 
 def _step(damping: Damping, v: Tensor, a: Tensor, gamma: Tensor, dt: float) -> Tensor:
@@ -185,7 +192,7 @@ CHECKS = [
     stability_factor_is_honest,
     unstable_beyond_its_gamma_limit,
     zero_damping_is_none,
-    rate_is_gamma,
+    rate_is_proportional_to_gamma,
     exact_where_declared,
     order,
     reversibility,

@@ -36,13 +36,15 @@ LARGE = 50.0
 def order_without_damping(build: Build) -> None:
     """Converges to the matrix exponential in a varying medium with the declared order."""
     integrator = build()
-    require_order(convergence(integrator, NoDamping()), integrator.order, "without damping")
+    require_order(convergence(integrator, NoDamping(1, 1)), integrator.order, "without damping")
 
 
 def order_with_damping(build: Build) -> None:
     """Converges with the declared order when exponential damping, varying in space too, is on."""
     integrator = build()
-    require_order(convergence(integrator, ExponentialDamping()), integrator.damped_order, "with exponential damping")
+    require_order(
+        convergence(integrator, ExponentialDamping(1, 1)), integrator.damped_order, "with exponential damping"
+    )
 
 
 def energy_is_bounded(build: Build) -> None:
@@ -50,7 +52,7 @@ def energy_is_bounded(build: Build) -> None:
     integrator = build()
     if not integrator.symplectic:
         return
-    problem = varying_medium(NoDamping(), integrator)
+    problem = varying_medium(NoDamping(1, 1), integrator)
     dt = 0.5 * min(integrator.stability_limit, 4.0) / problem.omega_max
     energies = torch.stack([problem.system.energy(state.u, state.v) for state in _run(integrator, problem, dt, 2000)])
     swings = (energies / energies[0] - 1).abs()
@@ -87,7 +89,7 @@ def stable_with_damping_below_both_limits(build: Build) -> None:
         return
     omega_dt = torch.linspace(0.01, 0.95 * min(integrator.stability_limit, LARGE), 60, dtype=torch.float64)
     gamma_dt = torch.linspace(0.01, min(integrator.gamma_dt_limit, LARGE), 120, dtype=torch.float64)
-    dampings: tuple[Damping, ...] = (ExponentialDamping(), MidpointDamping())
+    dampings: tuple[Damping, ...] = (ExponentialDamping(1, 1), MidpointDamping(1, 1))
     for damping in (each for each in dampings if each.exact_decay or not integrator.requires.exact_decay):
         factor = largest_amplification(integrator, damping, omega_dt, gamma_dt)
         require(factor <= 1 + 1e-9, f"a step with {type(damping).__name__} amplifies by {factor:.6f} below both limits")
@@ -96,7 +98,7 @@ def stable_with_damping_below_both_limits(build: Build) -> None:
 def advance_is_as_many_steps(build: Build) -> None:
     """`advance` by k steps is k steps, from rest too, with and without the final velocity."""
     integrator = build()
-    problem = varying_medium(ExponentialDamping(), integrator)
+    problem = varying_medium(ExponentialDamping(1, 1), integrator)
     for v in (problem.v, None):
         start = problem if v is not None else problem._replace(v=torch.zeros_like(problem.u))
         *_, end = _run(integrator, start, 0.2, 5)
@@ -114,7 +116,7 @@ def reversibility(build: Build) -> None:
     integrator = build()
     if not integrator.reversible:
         return
-    for damping in (NoDamping(), ExponentialDamping()):
+    for damping in (NoDamping(1, 1), ExponentialDamping(1, 1)):
         problem = varying_medium(damping, integrator)
         dt = 0.3 * min(integrator.stability_limit, 4.0) / problem.omega_max
         *_, end = _run(integrator, problem, dt, 50)
@@ -129,7 +131,7 @@ def reversibility(build: Build) -> None:
 def counts_its_accelerations(build: Build) -> None:
     """A run evaluates the Laplacian as often as declared."""
     integrator = build()
-    problem = varying_medium(NoDamping(), integrator)
+    problem = varying_medium(NoDamping(1, 1), integrator)
     calls = 0
 
     def counted(u: Tensor) -> Tensor:
@@ -146,7 +148,7 @@ def counts_its_accelerations(build: Build) -> None:
 def gradcheck(build: Build) -> None:
     """The gradient through two steps is right, for state, speed and damping."""
     integrator = build()
-    problem = varying_medium(ExponentialDamping(), integrator, size=6)
+    problem = varying_medium(ExponentialDamping(1, 1), integrator, size=6)
 
     def two_steps(u: Tensor, v: Tensor, speed_squared: Tensor, gamma: Tensor) -> Tensor:
         system = _like(problem.system, speed_squared=speed_squared, gamma=gamma)
@@ -159,7 +161,7 @@ def gradcheck(build: Build) -> None:
 def dtype_and_device(build: Build) -> None:
     """States keep the dtype and device of the start, the meta device included."""
     integrator = build()
-    problem = varying_medium(ExponentialDamping(), integrator)
+    problem = varying_medium(ExponentialDamping(1, 1), integrator)
     laplacian = SpectralLaplacian(1, 1)
     for dtype in (torch.float32, torch.float64):
         for device in ("cpu", "meta"):
@@ -170,7 +172,7 @@ def dtype_and_device(build: Build) -> None:
             system = WaveSystem(
                 laplacian.bind(u),
                 c2,
-                ExponentialDamping(),
+                ExponentialDamping(1, 1),
                 gamma,
                 modes=lambda: laplacian.modes(u),  # noqa: B023
             )
@@ -183,7 +185,7 @@ def dtype_and_device(build: Build) -> None:
 def batch_independence(build: Build) -> None:
     """A sample's result does not depend on its batch."""
     integrator = build()
-    problem = varying_medium(ExponentialDamping(), integrator)
+    problem = varying_medium(ExponentialDamping(1, 1), integrator)
 
     def run(u: Tensor) -> Tensor:
         *_, end = _run(integrator, problem._replace(u=u, v=torch.zeros_like(u)), 0.1, 3)
@@ -194,7 +196,7 @@ def batch_independence(build: Build) -> None:
 
 def copies(build: Build) -> None:
     """Deepcopy and pickle keep it."""
-    problem = varying_medium(NoDamping(), build())
+    problem = varying_medium(NoDamping(1, 1), build())
 
     def run(integrator: Integrator) -> Tensor:
         *_, end = _run(integrator, problem, 0.1, 3)

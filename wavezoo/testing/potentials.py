@@ -78,7 +78,7 @@ def energy_is_conserved(build: Build) -> None:
     potential = build(1, 1).double()
     u = random_input((1, 1, 16))
     laplacian, one = SpectralLaplacian(1, 1), torch.ones(1, dtype=torch.float64)
-    system = WaveSystem(laplacian.bind(u), one, NoDamping(), 0 * one, potential=potential)
+    system = WaveSystem(laplacian.bind(u), one, NoDamping(1, 1), 0 * one, potential=potential)
     integrator, dt = VelocityVerlet(), 0.02
     state = integrator.init(system, u, torch.zeros_like(u))
     energies = [system.energy(state.u, state.v)]

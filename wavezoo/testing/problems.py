@@ -64,7 +64,7 @@ def rough_start(size: int = 24, seed: int = 0) -> Problem:
     u, v = torch.randn(2, size, generator=generator, dtype=torch.float64)
     one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     # Without the mean, which an undamped medium lets drift away for ever.
-    return _problem(SpectralLaplacian(1, 1), NoDamping(), one, zero, u - u.mean(), v - v.mean())
+    return _problem(SpectralLaplacian(1, 1), NoDamping(1, 1), one, zero, u - u.mean(), v - v.mean())
 
 
 def eigenfunction(boundary: str, size: int, mode: int) -> tuple[Tensor, float]:

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from wavezoo.errors import ReverseWarning
+from wavezoo.wave.damping.base import whole
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.system import WaveSystem
 
@@ -84,7 +85,7 @@ def _reversed(operator: Solvable, x: Tensor, run: Any) -> Tensor:
 
 def _amplification(system: WaveSystem, steps: int) -> float:
     """Return by what factor rounding grows when ``steps`` steps are run backwards."""
-    decay = system.whole(1.0).decay
+    decay = whole(system.damping, system.damping_rate, 1.0).decay
     if decay is None or decay.numel() == 0 or decay.device.type == "meta":
         return 1.0
     return float(decay.abs().amin().double() ** -steps)

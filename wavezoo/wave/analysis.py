@@ -139,7 +139,7 @@ def _step_matrices(operator: WaveOperator, omega_squared: Tensor) -> Tensor:
     omega_squared = omega_squared.view(-1, 1, 1)
     one, zero = torch.ones_like(omega_squared), torch.zeros_like(omega_squared)
     modes = Modes(lambda u: u, lambda u: u, -torch.ones((), dtype=omega_squared.dtype))
-    system = WaveSystem(lambda u: -u, omega_squared, NoDamping(), zero, modes=lambda: modes)
+    system = WaveSystem(lambda u: -u, omega_squared, NoDamping(1, 1), zero, modes=lambda: modes)
     integrator = operator.integrator
     ends = [integrator.step(system, integrator.init(system, u, v), 1.0) for u, v in ((one, zero), (zero, one))]
     return torch.cat([torch.cat([end.u, end.v], 1) for end in ends], 2)

@@ -275,7 +275,7 @@ class WaveOperator(nn.Module):
         if self.grid_spacing != 1:
             finer, ratio = self._refinement(u), self._step_ratio
             square, potential_scale = square * finer * ratio**2, potential_scale * ratio**2
-            gamma_dt = gamma_dt * ratio * (finer if self.damping.in_modes else 1.0)
+            gamma_dt = gamma_dt * ratio
         system = WaveSystem(
             self.laplacian.bind(u),
             square,
@@ -284,6 +284,7 @@ class WaveOperator(nn.Module):
             modes=(lambda: self.laplacian.modes(u)) if self.laplacian.diagonal else None,
             potential=self.potential,
             potential_scale=potential_scale,
+            damping_refinement=1.0 if self.grid_spacing == 1 else self._refinement(u),
         )
         if self.courant_guard == "raise":
             self._raise_beyond_limits(system, u)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.damping.base import Damping, Kick, KickForm, whole
 from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.spectral.modes import Modes
 
@@ -29,16 +29,17 @@ class WaveState(NamedTuple):
 
 
 class WaveSystem:
-    """The medium of one forward pass: ``u' = v``, ``v' = c² L u - gamma v + force(u)``. All that an integrator sees.
+    """The medium of one forward pass: ``u' = v``, ``v' = c² L u - rate v + force(u)``. All that an integrator sees.
 
     Args:
         laplacian: a bound Laplacian, ``(B, C, *G) -> (B, C, *G)``.
         speed_squared: c², in cells² / time², broadcastable to ``(B, C, *G)``.
         damping: the damping scheme.
-        gamma: the damping, in 1 / time, broadcastable to ``(B, C, *G)``; zero where the scheme does not use it.
+        gamma: γ, in 1 / time, broadcastable to ``(B, C, *G)``; zero where the scheme does not use it.
         modes: returns the Laplacian's eigenvectors, if it has any.
-        potential: the force, if there is one.
+        potential: whose force acts on the wave, if there is one.
         potential_scale: what the force is multiplied by, broadcastable to ``(B, C, *G)``.
+        damping_refinement: what the eigenvalues are multiplied by before a damping that acts on modes sees them.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class WaveSystem:
         modes: Callable[[], Modes] | None = None,
         potential: Potential | None = None,
         potential_scale: Tensor | float = 1.0,
+        damping_refinement: Tensor | float = 1.0,
     ) -> None:
         self.laplacian = laplacian
         self.speed_squared = speed_squared
@@ -59,12 +61,19 @@ class WaveSystem:
         self.potential_scale = potential_scale
         self._find_modes = modes
         self._modes: Modes | None = None
-        self._kicks: dict[tuple[str, float], Kick] = {}
-        self._weights: dict[tuple[str, float], Tensor] = {}
+        self._damping_refinement = damping_refinement
+        self._damping_rate: Tensor | None = None
+        # The speed can wait for the kick, which then takes it in the same pass over memory.
+        self._scales_in_kick = potential is None and not damping.in_modes
+        self._kicks: dict[tuple[KickForm, float], tuple[Tensor | None, Tensor | None, float]] = {}
 
     @property
     def modes(self) -> Modes:
-        """The Laplacian's eigenvectors, for schemes that declare that they require them."""
+        """The Laplacian's eigenvectors, for schemes that declare that they require them.
+
+        Raises:
+            RuntimeError: if the Laplacian has none.
+        """
         if self._find_modes is None:
             raise RuntimeError("this system was built without modes; declare requires = Requires(modes=True)")
         if self._modes is None:
@@ -78,9 +87,15 @@ class WaveSystem:
         return uniform and self._find_modes is not None
 
     @property
-    def modal_gamma(self) -> Tensor:
-        """The damping of every mode, broadcastable to ``(B, C, *K)``, where it is the same everywhere."""
-        return self.gamma * -self.modes.eigenvalues if self.damping.in_modes else self.gamma
+    def damping_rate(self) -> Tensor:
+        """The rate at which velocity is lost, in 1 / time.
+
+        Broadcastable to ``(B, C, *G)``, or to the modes ``(B, C, *K)`` where the damping acts on those.
+        """
+        if self._damping_rate is None:
+            eigenvalues = self.modes.eigenvalues * self._damping_refinement if self.damping.in_modes else None
+            self._damping_rate = self.damping.rate(self.gamma, eigenvalues)
+        return self._damping_rate
 
     def stiffness(self, u: Tensor) -> Tensor | float:
         """Return the largest rate of change of the force with displacement, up to the amplitude of ``u``."""
@@ -88,63 +103,39 @@ class WaveSystem:
 
     def acceleration(self, u: Tensor) -> Tensor:
         """Return ``c² L u + force(u)``, shape ``(B, C, *G)``."""
-        pull = self.speed_squared * self.laplacian(u)
-        return pull if self.potential is None else pull + self.potential_scale * self.potential.force(u)
+        acceleration = self.speed_squared * self.laplacian(u)
+        return acceleration if self.potential is None else acceleration + self.potential_scale * self.potential.force(u)
 
-    def opening_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
-        """Return the velocity after a damped kick of length ``dt`` in the first half of a step."""
-        return self._kicked(v, a, self.opening(dt))
+    def pull(self, u: Tensor) -> Tensor:
+        """Return what `kick` makes an acceleration of: the medium at displacement ``u``, shape ``(B, C, *G)``."""
+        return self.laplacian(u) if self._scales_in_kick else self.acceleration(u)
 
-    def closing_kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
-        """Return the velocity after a damped kick of length ``dt`` in the second half of a step."""
-        return self._kicked(v, a, self.closing(dt))
-
-    def kick(self, v: Tensor, a: Tensor, dt: float) -> Tensor:
-        """Return the velocity after a damped kick of length ``dt`` that stands alone: its two halves in turn."""
-        return self._kicked(v, a, self.whole(dt))
-
-    def opening(self, dt: float) -> Kick:
-        """Return the kick that opens a step; its coefficients belong to modes where the damping acts on those."""
-        return self._kick("opening", dt)
-
-    def closing(self, dt: float) -> Kick:
-        """Return the kick that closes a step."""
-        return self._kick("closing", dt)
-
-    def between(self, dt: float) -> Kick:
-        """Return the kick that closes a step and opens the next."""
-        return self._kick("between", dt)
-
-    def whole(self, dt: float) -> Kick:
-        """Return an opening and a closing kick of half the length, as one."""
-        return self._kick("whole", dt)
-
-    def accelerated(self, v: Tensor | None, u: Tensor, kind: str, dt: float) -> Tensor:
-        """Return ``v``, or rest, after the kick ``kind`` by the acceleration at ``u``, in as few passes as can be.
+    def kick(self, v: Tensor | None, pull: Tensor, dt: float, form: KickForm = whole) -> Tensor:
+        """Return the velocity after a damped kick.
 
         Args:
-            v: velocity before the kick; None for rest.
-            u: displacement.
-            kind: ``"opening"``, ``"closing"``, ``"between"`` or ``"whole"``.
+            v: velocity before, ``(B, C, *G)``; None for rest.
+            pull: what `pull` returned for the displacement, which may serve more than one kick.
             dt: length of the kick.
+            form: `opening`, `closing`, `between` or, by default, `whole`, of `wavezoo.wave.damping`.
         """
-        kick = self._kick(kind, dt)
-        if self.potential is not None or self.damping.in_modes:
-            return self._kicked(torch.zeros_like(u) if v is None else v, self.acceleration(u), kick)
-        curvature = self.laplacian(u)
-        decayed = u.new_zeros(()) if v is None else v if kick.decay is None else v * kick.decay
-        if isinstance(kick.push, float):
-            return torch.addcmul(decayed, self.speed_squared, curvature, value=kick.push)
-        if (kind, dt) not in self._weights:
-            self._weights[kind, dt] = kick.push * self.speed_squared
-        return torch.addcmul(decayed, self._weights[kind, dt], curvature)
+        if (form, dt) not in self._kicks:
+            self._kicks[form, dt] = self._coefficients(form(self.damping, self.damping_rate, dt))
+        decay, push, factor = self._kicks[form, dt]
+        if self.damping.in_modes:
+            pull, v = self.modes.transform(pull), None if v is None else self.modes.transform(v)
+        decayed = pull.new_zeros(()) if v is None else v if decay is None else v * decay
+        if push is None:
+            kicked = torch.add(decayed, pull, alpha=factor)
+        else:
+            kicked = torch.addcmul(decayed, push, pull, value=factor)
+        return self.modes.inverse(kicked) if self.damping.in_modes else kicked
 
     def damped_acceleration(self, u: Tensor, v: Tensor) -> Tensor:
-        """Return ``c² L u + force(u) - gamma v``, for integrators that do not split."""
+        """Return ``c² L u + force(u) - rate v``, for integrators that do not split."""
         if not self.damping.in_modes:
-            return self.acceleration(u) - self.damping.rate(self.gamma) * v
-        modes = self.modes
-        return self.acceleration(u) - modes.inverse(self.damping.rate(self.modal_gamma) * modes.transform(v))
+            return self.acceleration(u) - self.damping_rate * v
+        return self.acceleration(u) - self.modes.inverse(self.damping_rate * self.modes.transform(v))
 
     def energy(self, u: Tensor, v: Tensor) -> Tensor:
         """Return the energy ``½ Σ v²/c² - ½ Σ u L u + Σ potential/c²`` of each sample, shape ``(B,)``.
@@ -158,27 +149,8 @@ class WaveSystem:
         weighted = torch.where(kinetic == 0, 0.0, kinetic / self.speed_squared)
         return (weighted - u * self.laplacian(u) / 2).flatten(1).sum(1)
 
-    def _kick(self, kind: str, dt: float) -> Kick:
-        """Return a kick; computed once."""
-        if (kind, dt) not in self._kicks:
-            gamma = self.modal_gamma if self.damping.in_modes else self.gamma
-            if kind == "opening":
-                kick = self.damping.opening(gamma, dt)
-            elif kind == "closing":
-                kick = self.damping.closing(gamma, dt)
-            elif kind == "between":
-                kick = self.closing(dt).then(self.opening(dt))
-            else:
-                kick = self.opening(dt / 2).then(self.closing(dt / 2))
-            self._kicks[kind, dt] = kick
-        return self._kicks[kind, dt]
-
-    def _kicked(self, v: Tensor, a: Tensor, kick: Kick) -> Tensor:
-        if self.damping.in_modes:
-            v, a = self.modes.transform(v), self.modes.transform(a)
-        decayed = v if kick.decay is None else v * kick.decay
+    def _coefficients(self, kick: Kick) -> tuple[Tensor | None, Tensor | None, float]:
+        """Return decay and push of a kick for what `pull` returns, and the number by which the push is multiplied."""
         if isinstance(kick.push, float):
-            kicked = torch.add(decayed, a, alpha=kick.push)
-        else:
-            kicked = torch.addcmul(decayed, kick.push.to(a.dtype), a)
-        return self.modes.inverse(kicked) if self.damping.in_modes else kicked
+            return kick.decay, self.speed_squared if self._scales_in_kick else None, kick.push
+        return kick.decay, kick.push * self.speed_squared if self._scales_in_kick else kick.push, 1.0

@@ -1,6 +1,6 @@
 """Damping schemes: the contract, and one scheme a file."""
 
-from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.damping.base import Damping, Kick, between, closing, opening, whole
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.linear import LinearDamping
 from wavezoo.wave.damping.midpoint import MidpointDamping
@@ -15,4 +15,8 @@ __all__ = [
     "MidpointDamping",
     "NoDamping",
     "ViscousDamping",
+    "between",
+    "closing",
+    "opening",
+    "whole",
 ]

@@ -5,9 +5,10 @@ are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavezoo.wave.scheme import Scheme
 
@@ -26,11 +27,19 @@ class Kick(NamedTuple):
         return Kick(decay, later.decay * self.push + later.push)
 
 
-class Damping(Scheme, ABC):
-    """How damping changes the velocity during a kick.
+class Damping(Scheme, nn.Module, ABC):
+    """How velocity is lost: at which rate, cell by cell or mode by mode, and how a kick of the integrator takes it.
+
+    The equation is ``u_tt = c² ∇²u - rate u_t``. The rate is proportional to γ, what the damping field gives, by a
+    factor that may be learned and may depend on the mode; it depends on neither displacement nor velocity.
 
     A step of a splitting integrator is a palindrome, so a kick comes in two mirror-image forms: the one in the first
-    half of the step opens it, the one in the second half closes it.
+    half of the step opens it, the one in the second half closes it. A damping with parameters sets them in
+    ``reset_parameters()``, to be called by its constructor.
+
+    Args:
+        channels: number of channels C.
+        ndim: number of grid axes.
 
     Attributes:
         order: the order of accuracy in ``dt`` to which it limits an integrator.
@@ -39,7 +48,8 @@ class Damping(Scheme, ABC):
         reversible: whether a kick of ``-dt`` in one form undoes a kick of ``dt`` in the other.
         uses_gamma: whether it reads the damping field at all.
         exact_decay: whether a kick without acceleration is the exact solution of the equation.
-        in_modes: whether it acts on every mode of the Laplacian by itself; its gamma is then ``gamma |eigenvalue|``.
+        in_modes: whether it acts on every mode of the Laplacian by itself instead of on every cell.
+        causal: whether the loss at a position depends on positions up to it only.
     """
 
     order: float
@@ -49,15 +59,50 @@ class Damping(Scheme, ABC):
     uses_gamma: bool
     exact_decay: bool = False
     in_modes: bool = False
+    causal: bool = True
+
+    def __init__(self, channels: int, ndim: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.ndim = ndim
 
     @abstractmethod
-    def opening(self, gamma: Tensor, dt: float) -> Kick:
-        """Return the coefficients of a kick of length ``dt`` in the first half of a step."""
+    def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:
+        """Return the rate at which velocity is lost, in 1 / time, proportional to ``gamma``.
+
+        Args:
+            gamma: γ, broadcastable to ``(B, C, *G)``, in 1 / time or, for a factor of |k|², in cells² / time.
+            eigenvalues: where ``in_modes``, those of the Laplacian: not positive, broadcastable to the modes
+                ``(B, C, *K)``, in 1 / cell²; otherwise None.
+        """
 
     @abstractmethod
-    def closing(self, gamma: Tensor, dt: float) -> Kick:
-        """Return the coefficients of a kick of length ``dt`` in the second half of a step."""
+    def opening(self, rate: Tensor, dt: float) -> Kick:
+        """Return the coefficients of a kick of length ``dt`` in the first half of a step, shaped as ``rate``."""
 
     @abstractmethod
-    def rate(self, gamma: Tensor) -> Tensor:
-        """Return the rate at which damping takes velocity away, for integrators that do not split, in 1 / time."""
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        """Return the coefficients of a kick of length ``dt`` in the second half of a step, shaped as ``rate``."""
+
+
+KickForm = Callable[[Damping, Tensor, float], Kick]
+
+
+def opening(damping: Damping, rate: Tensor, dt: float) -> Kick:
+    """Return the kick that opens a step."""
+    return damping.opening(rate, dt)
+
+
+def closing(damping: Damping, rate: Tensor, dt: float) -> Kick:
+    """Return the kick that closes a step."""
+    return damping.closing(rate, dt)
+
+
+def between(damping: Damping, rate: Tensor, dt: float) -> Kick:
+    """Return the kick that closes a step and opens the next, by the same acceleration."""
+    return damping.closing(rate, dt).then(damping.opening(rate, dt))
+
+
+def whole(damping: Damping, rate: Tensor, dt: float) -> Kick:
+    """Return a kick that stands alone: an opening and a closing one of half the length, by the same acceleration."""
+    return damping.opening(rate, dt / 2).then(damping.closing(rate, dt / 2))

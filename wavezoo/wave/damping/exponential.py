@@ -25,12 +25,12 @@ class ExponentialDamping(Damping):
     uses_gamma = True
     exact_decay = True
 
-    def opening(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(torch.exp(gamma * -dt), dt)
-
-    def closing(self, gamma: Tensor, dt: float) -> Kick:
-        decay = torch.exp(gamma * -dt)
-        return Kick(decay, decay * dt)
-
-    def rate(self, gamma: Tensor) -> Tensor:
+    def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:
         return gamma
+
+    def opening(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(torch.exp(rate * -dt), dt)
+
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        decay = torch.exp(rate * -dt)
+        return Kick(decay, decay * dt)

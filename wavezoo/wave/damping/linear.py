@@ -25,11 +25,11 @@ class LinearDamping(Damping):
     reversible = False
     uses_gamma = True
 
-    def opening(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(1 - gamma * dt, dt)
-
-    def closing(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(1 - gamma * dt, dt)
-
-    def rate(self, gamma: Tensor) -> Tensor:
+    def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:
         return gamma
+
+    def opening(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(1 - rate * dt, dt)
+
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(1 - rate * dt, dt)

@@ -24,17 +24,17 @@ class MidpointDamping(Damping):
     reversible = True
     uses_gamma = True
 
-    def opening(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(_decay(gamma, dt), dt)
-
-    def closing(self, gamma: Tensor, dt: float) -> Kick:
-        decay = _decay(gamma, dt)
-        return Kick(decay, decay * dt)
-
-    def rate(self, gamma: Tensor) -> Tensor:
+    def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:
         return gamma
 
+    def opening(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(_decay(rate, dt), dt)
 
-def _decay(gamma: Tensor, dt: float) -> Tensor:
-    half = gamma * (dt / 2)
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        decay = _decay(rate, dt)
+        return Kick(decay, decay * dt)
+
+
+def _decay(rate: Tensor, dt: float) -> Tensor:
+    half = rate * (dt / 2)
     return (1 - half) / (1 + half)

@@ -21,11 +21,11 @@ class NoDamping(Damping):
     uses_gamma = False
     exact_decay = True
 
-    def opening(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(None, dt)
-
-    def closing(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(None, dt)
-
-    def rate(self, gamma: Tensor) -> Tensor:
+    def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:
         return torch.zeros_like(gamma)
+
+    def opening(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(None, dt)
+
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(None, dt)

@@ -31,12 +31,13 @@ class ViscousDamping(Damping):
     in_modes = True
     requires = Requires(modes=True, uniform_speed=True, uniform_damping=True)
 
-    def opening(self, gamma: Tensor, dt: float) -> Kick:
-        return Kick(torch.exp(gamma * -dt), dt)
+    def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:
+        assert eigenvalues is not None
+        return gamma * -eigenvalues
 
-    def closing(self, gamma: Tensor, dt: float) -> Kick:
-        decay = torch.exp(gamma * -dt)
+    def opening(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(torch.exp(rate * -dt), dt)
+
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        decay = torch.exp(rate * -dt)
         return Kick(decay, decay * dt)
-
-    def rate(self, gamma: Tensor) -> Tensor:
-        return gamma

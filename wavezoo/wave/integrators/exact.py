@@ -55,4 +55,4 @@ class Exact(Integrator):
 
     def _propagator(self, system: WaveSystem, u: Tensor, time: float) -> Propagator:
         omega_squared = system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
-        return propagator(omega_squared, system.damping.rate(system.modal_gamma), time)
+        return propagator(omega_squared, system.damping_rate, time)

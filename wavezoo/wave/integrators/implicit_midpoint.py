@@ -65,7 +65,7 @@ class ImplicitMidpoint(Integrator):
     def _solved_mode_by_mode(self, system: WaveSystem, u: Tensor, v: Tensor, dt: float) -> Tensor:
         modes = system.modes
         omega_squared = system.speed_squared * -modes.eigenvalues + system.stiffness(u)
-        left = 1 + system.damping.rate(system.modal_gamma) * (dt / 2) + omega_squared * (dt**2 / 4)
+        left = 1 + system.damping_rate * (dt / 2) + omega_squared * (dt**2 / 4)
         right = modes.transform(v) - omega_squared * modes.transform(u) * (dt / 2)
         return modes.inverse(right / left)
 
@@ -75,7 +75,7 @@ class ImplicitMidpoint(Integrator):
         fastest = system.speed_squared.amax(axes, keepdim=True)
         speed_squared = torch.maximum(system.speed_squared, SLOWEST * fastest)
         weight = (fastest / speed_squared.clamp(min=torch.finfo(u.dtype).tiny)).detach().clamp(max=1 / SLOWEST)
-        diagonal = 1 + system.damping.rate(system.gamma) * (dt / 2) + system.stiffness(u) * (dt**2 / 4)
+        diagonal = 1 + system.damping_rate * (dt / 2) + system.stiffness(u) * (dt**2 / 4)
 
         def left(w: Tensor) -> Tensor:
             return torch.sub(diagonal * w, speed_squared * system.laplacian(w), alpha=dt**2 / 4)

@@ -35,6 +35,6 @@ class Ruth3(Integrator):
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
         u, v, _ = state
         for kick, drift in zip(KICKS, DRIFTS, strict=True):
-            v = system.accelerated(v, u, "whole", kick * dt)
+            v = system.kick(v, system.pull(u), kick * dt)
             u = torch.add(u, v, alpha=drift * dt)
         return WaveState(u, v)

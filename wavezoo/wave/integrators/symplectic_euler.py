@@ -30,5 +30,5 @@ class SymplecticEuler(Integrator):
         return WaveState(u, v)
 
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
-        v = system.accelerated(state.v, state.u, "whole", dt)
+        v = system.kick(state.v, system.pull(state.u), dt)
         return WaveState(torch.add(state.u, v, alpha=dt), v)

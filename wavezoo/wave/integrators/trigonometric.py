@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.wave.damping.base import Kick
+from wavezoo.wave.damping.base import KickForm, between, closing, opening
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.scheme import Requires
 from wavezoo.wave.spectral.oscillator import propagator, sinc
@@ -83,13 +83,14 @@ class Trigonometric(Integrator):
         mollifier = torch.where(theta_squared < math.pi**2, sinc(theta_squared), 0.0)
         filtered_laplacian = mollifier * modes.eigenvalues
 
-        def kicked(v: Tensor, u: Tensor, kick: Kick) -> Tensor:
+        def kicked(v: Tensor, u: Tensor, form: KickForm) -> Tensor:
+            kick = form(system.damping, system.damping_rate, dt / 2)
             force = mollifier * modes.transform(deviation * modes.inverse(filtered_laplacian * u))
             return (v if kick.decay is None else v * kick.decay) + kick.push * force
 
-        v = kicked(v, u, system.opening(dt / 2))
+        v = kicked(v, u, opening)
         for step in range(steps):
             u, v = rotation.displacement(u, v), rotation.velocity(u, v)
             if step < steps - 1:
-                v = kicked(v, u, system.between(dt / 2))
-        return u, lambda: kicked(v, u, system.closing(dt / 2))
+                v = kicked(v, u, between)
+        return u, lambda: kicked(v, u, closing)

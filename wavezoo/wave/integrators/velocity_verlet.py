@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from wavezoo.wave.damping.base import between, closing, opening
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.system import WaveState, WaveSystem
 
@@ -31,21 +32,19 @@ class VelocityVerlet(Integrator):
     accelerations_per_step = 1
 
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
-        return WaveState(u, v, system.acceleration(u))
+        return WaveState(u, v, system.pull(u))
 
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
-        u, v, a = state
-        v = system.opening_kick(v, system.acceleration(u) if a is None else a, dt / 2)
+        u, v, carried = state
+        v = system.kick(v, system.pull(u) if carried is None else carried, dt / 2, opening)
         u = torch.add(u, v, alpha=dt)
-        a = system.acceleration(u)
-        return WaveState(u, system.closing_kick(v, a, dt / 2), a)
+        pull = system.pull(u)
+        return WaveState(u, system.kick(v, pull, dt / 2, closing), pull)
 
     def advance(
         self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
     ) -> tuple[Tensor, Tensor | None]:
-        kinds = ["opening", *["between"] * (steps - 1), *["closing"] * velocity]
-        for number, kind in enumerate(kinds):
-            v = system.accelerated(v, u, kind, dt / 2)
-            if number < steps:
-                u = torch.add(u, v, alpha=dt)
-        return u, v if velocity else None
+        for number in range(steps):
+            v = system.kick(v, system.pull(u), dt / 2, between if number else opening)
+            u = torch.add(u, v, alpha=dt)
+        return u, system.kick(v, system.pull(u), dt / 2, closing) if velocity else None

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from wavezoo.wave.damping.base import closing, opening
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.system import WaveState, WaveSystem
 
@@ -31,14 +32,14 @@ class Yoshida4(Integrator):
     accelerations_per_step = 3
 
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
-        return WaveState(u, v, system.acceleration(u))
+        return WaveState(u, v, system.pull(u))
 
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
         u, v, carried = state
-        a = system.acceleration(u) if carried is None else carried
+        pull = system.pull(u) if carried is None else carried
         for fraction in (OUTER, INNER, OUTER):
-            v = system.opening_kick(v, a, fraction * dt / 2)
+            v = system.kick(v, pull, fraction * dt / 2, opening)
             u = torch.add(u, v, alpha=fraction * dt)
-            a = system.acceleration(u)
-            v = system.closing_kick(v, a, fraction * dt / 2)
-        return WaveState(u, v, a)
+            pull = system.pull(u)
+            v = system.kick(v, pull, fraction * dt / 2, closing)
+        return WaveState(u, v, pull)
