@@ -30,6 +30,7 @@ class Laplacian(Scheme, nn.Module, ABC):
             meant to approach ∇².
         diagonal: whether it offers `modes`.
         fixed_grid: the only grid it works on; None for any.
+        complex_free: whether neither `bind` nor `modes` uses complex numbers, on any grid.
     """
 
     ndims: tuple[int, ...]
@@ -39,6 +40,7 @@ class Laplacian(Scheme, nn.Module, ABC):
     order: float
     diagonal: bool = False
     fixed_grid: tuple[int, ...] | None = None
+    complex_free: bool = False
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()
@@ -62,6 +64,20 @@ class Laplacian(Scheme, nn.Module, ABC):
     def modes(self, u: Tensor) -> Modes:
         """Return the eigenvectors for fields like ``u``; a Laplacian that declares ``diagonal`` overrides this."""
         raise WavezooError(f"{type(self).__name__} is diagonal in no basis that it could offer.")
+
+    def as_products(self) -> None:
+        """Do without complex numbers from now on, on every grid; for programs that know none, such as ONNX.
+
+        One that is not ``complex_free``, but can be, overrides this.
+
+        Raises:
+            WavezooError: if it cannot.
+        """
+        if not self.complex_free:
+            raise WavezooError(
+                f"{type(self).__name__} needs complex numbers, and cannot do by products of real matrices instead; "
+                "take another Laplacian, or a program that knows Fourier transforms."
+            )
 
     def degree(self) -> float | Tensor:
         """Return the d with which eigenvalues grow as ``h^-d`` when the same waves meet a finer grid of spacing h.

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from wavezoo.errors import not_allowed
-from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.laplacians.by_transform import ByTransform
 from wavezoo.wave.scheme import Grid
-from wavezoo.wave.spectral.basis import BASES, method_on
+from wavezoo.wave.spectral.basis import BASES
 from wavezoo.wave.spectral.modes import Modes
+from wavezoo.wave.spectral.tables import rounded
 
 # Weights of u[i] and u[i ± 1], u[i ± 2], ... for the second derivative (Fornberg 1988, table 1).
 STENCILS: dict[int, tuple[float, ...]] = {
@@ -20,7 +22,7 @@ STENCILS: dict[int, tuple[float, ...]] = {
 }
 
 
-class FiniteDifferenceLaplacian(Laplacian):
+class FiniteDifferenceLaplacian(ByTransform):
     """A central difference along each axis: local, and cheaper on large grids than a transform.
 
     Equation: ``(L u)_i = Σ_axes [w_0 u_i + Σ_j w_j (u_{i-j} + u_{i+j})]``, weights from Fornberg (1988).
@@ -40,40 +42,36 @@ class FiniteDifferenceLaplacian(Laplacian):
     causal = False
     self_adjoint = True
     order: float = 2
-    diagonal = True
     variants = tuple({"order": order, "boundary": boundary} for order in STENCILS for boundary in BASES)
 
     def __init__(self, channels: int, ndim: int, *, order: int = 2, boundary: str = "periodic") -> None:
-        super().__init__(channels, ndim)
+        super().__init__(channels, ndim, boundary)
         if order not in STENCILS:
             raise not_allowed("order of the finite-difference Laplacian", order, STENCILS)
-        if boundary not in BASES:
-            raise not_allowed("boundary of the finite-difference Laplacian", boundary, BASES)
         self.order = order
-        self.boundary = boundary
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        centre, *sides = STENCILS[int(self.order)]
-        axes = range(2, u.ndim)
+        _, *weights = STENCILS[int(self.order)]
+        sides = [
+            (weight, self._shift(u, axis, distance), self._shift(u, axis, -distance))
+            for axis in range(2, u.ndim)
+            for distance, weight in enumerate(weights, 1)
+        ]
 
         def apply(u: Tensor) -> Tensor:
-            total = u * (centre * len(axes))
-            for axis in axes:
-                for distance, weight in enumerate(sides, 1):
-                    neighbours = self._shifted(u, axis, distance) + self._shifted(u, axis, -distance)
-                    total = torch.add(total, neighbours, alpha=weight)
-            return total
+            total: Tensor | None = None
+            for weight, left, right in sides:
+                # Differences first, so that constants map to zero exactly.
+                differences = (left(u) - u) + (right(u) - u)
+                total = differences * weight if total is None else torch.add(total, differences, alpha=weight)
+            return cast(Tensor, total)
 
         return apply
 
     def modes(self, u: Tensor) -> Modes:
-        basis, method = BASES[self.boundary], method_on(u.shape[2:], "auto")
-        centre, *sides = STENCILS[int(self.order)]
-        eigenvalues = u.new_zeros(())
-        for k in basis.wave_numbers(u, method):
-            along_axis = centre + sum(2 * weight * torch.cos(j * k) for j, weight in enumerate(sides, 1))
-            eigenvalues = eigenvalues + along_axis
-        return basis.modes(u, eigenvalues, method)
+        method = self.method_on(u)
+        first, *others = (self._eigenvalues(k) for k in self.basis.exact_wave_numbers(u, method))
+        return self.basis.modes(u, rounded(sum(others, first), u), method)
 
     def spectral_radius(self, grid: Grid) -> float:
         return sum(self._largest_eigenvalue(size) for size in grid)
@@ -81,22 +79,32 @@ class FiniteDifferenceLaplacian(Laplacian):
     def extra_repr(self) -> str:
         return f"order={self.order}, boundary={self.boundary!r}"
 
-    def _largest_eigenvalue(self, size: int) -> float:
-        centre, *sides = STENCILS[int(self.order)]
-        k = BASES[self.boundary].largest_wave_number(size)
-        return -centre - 2 * sum(weight * math.cos(j * k) for j, weight in enumerate(sides, 1))
+    def _eigenvalues(self, k: Tensor) -> Tensor:
+        """Return those of waves along one axis; exactly zero for a constant."""
+        _, first, *others = STENCILS[int(self.order)]
+        total = 2 * first * (k.cos() - 1)
+        for distance, weight in enumerate(others, 2):
+            total = total + 2 * weight * ((distance * k).cos() - 1)
+        return total
 
-    def _shifted(self, u: Tensor, axis: int, distance: int) -> Tensor:
-        """Return ``u_{i - distance}`` along ``axis``, with what the boundary puts beyond the edges."""
+    def _largest_eigenvalue(self, size: int) -> float:
+        _, *weights = STENCILS[int(self.order)]
+        k = self.basis.largest_wave_number(size)
+        return 2 * sum(weight * (1 - math.cos(distance * k)) for distance, weight in enumerate(weights, 1))
+
+    def _shift(self, like: Tensor, axis: int, distance: int) -> Callable[[Tensor], Tensor]:
+        """Return the map to ``u_{i - distance}`` along ``axis``, with what the boundary puts beyond the edges."""
         if self.boundary == "periodic":
-            return torch.roll(u, distance, axis)
-        size = u.shape[axis]
-        i = torch.arange(size, device=u.device) - distance
+            return lambda u: torch.roll(u, distance, axis)
+        size = like.shape[axis]
+        i = torch.arange(size, device=like.device) - distance
         if self.boundary == "reflecting":
             image = i % (2 * size)
-            return u.index_select(axis, torch.minimum(image, 2 * size - 1 - image))
+            inside = torch.minimum(image, 2 * size - 1 - image)
+            return lambda u: u.index_select(axis, inside)
         image = (i + 1) % (2 * size + 2)
         mirrored = torch.minimum(image, 2 * size + 2 - image)
-        sign = torch.sign(size + 1 - image) * (mirrored > 0)
-        shape = [-1 if each == axis else 1 for each in range(u.ndim)]
-        return u.index_select(axis, (mirrored - 1).clamp(0, size - 1)) * sign.to(u.dtype).view(shape)
+        shape = [-1 if each == axis else 1 for each in range(like.ndim)]
+        sign = (torch.sign(size + 1 - image) * (mirrored > 0)).to(like.dtype).view(shape)
+        cells = (mirrored - 1).clamp(0, size - 1)
+        return lambda u: u.index_select(axis, cells) * sign

@@ -6,14 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.errors import WavezooError
+from wavezoo.wave.laplacians.by_transform import ByTransform
 from wavezoo.wave.scheme import Grid
-from wavezoo.wave.spectral.basis import BASES, check_method, method_on
 from wavezoo.wave.spectral.modes import Modes
 
 
-class FractionalLaplacian(Laplacian):
+class FractionalLaplacian(ByTransform):
     """Multiplication by ``-|k|^alpha`` with a learned alpha per channel: waves whose speed depends on their length.
 
     Equation: ``L u = F⁻¹ (-|k|^alpha F u)``, ``alpha = 2 sigmoid(w)``, so that it stays between 0 and 2. At 2 every
@@ -34,7 +33,6 @@ class FractionalLaplacian(Laplacian):
     causal = False
     self_adjoint = True
     order = math.nan
-    diagonal = True
     variants = (
         {"method": "fft"},
         {"method": "matmul", "alpha": 0.8},
@@ -45,17 +43,12 @@ class FractionalLaplacian(Laplacian):
     def __init__(
         self, channels: int, ndim: int, *, alpha: float = 1.5, boundary: str = "periodic", method: str = "auto"
     ) -> None:
-        super().__init__(channels, ndim)
+        super().__init__(channels, ndim, boundary, method)
         if not 0 < alpha < 2:
             raise WavezooError(
                 f"alpha is {alpha!r}; give a number above 0 and below 2. For 2 itself, use the laplacian spectral, "
                 "cosine or sine."
             )
-        if boundary not in BASES:
-            raise not_allowed("boundary of the fractional Laplacian", boundary, BASES)
-        check_method(method)
-        self.boundary = boundary
-        self.method = method
         self.initial_alpha = alpha
         self.weight = nn.Parameter(torch.empty(channels))
         self.reset_parameters()
@@ -69,15 +62,15 @@ class FractionalLaplacian(Laplacian):
         return 2 * torch.sigmoid(self.weight)
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
-        method = method_on(u.shape[2:], self.method)
-        return BASES[self.boundary].multiplication(u, self._symbol(u, method), method)
+        method = self.method_on(u)
+        return self.basis.multiplication(u, self._symbol(u, method), method)
 
     def modes(self, u: Tensor) -> Modes:
-        method = method_on(u.shape[2:], self.method)
-        return BASES[self.boundary].modes(u, self._symbol(u, method), method)
+        method = self.method_on(u)
+        return self.basis.modes(u, self._symbol(u, method), method)
 
     def spectral_radius(self, grid: Grid) -> Tensor:
-        return BASES[self.boundary].spectral_radius(grid) ** (self.alpha / 2)
+        return self.basis.spectral_radius(grid) ** (self.alpha / 2)
 
     def degree(self) -> Tensor:
         return self.alpha
@@ -86,7 +79,7 @@ class FractionalLaplacian(Laplacian):
         return f"boundary={self.boundary!r}, method={self.method!r}"
 
     def _symbol(self, u: Tensor, method: str) -> Tensor:
-        squared = BASES[self.boundary].squared_wave_numbers(u, method)
+        squared = self.basis.squared_wave_numbers(u, method)
         exponent = (self.alpha.to(u.dtype) / 2).view(-1, *[1] * self.ndim)
         # The power of zero is zero, but its derivative with respect to the exponent would be 0 times infinity.
         at_rest = squared == 0

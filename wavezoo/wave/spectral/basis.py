@@ -10,14 +10,16 @@ Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``, ``*K`` modes.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.wave.scheme import Grid
+from wavezoo.wave.spectral import products, transforms
+from wavezoo.wave.spectral.linear import applied, self_adjoint
 from wavezoo.wave.spectral.modes import Modes
+from wavezoo.wave.spectral.tables import counted, rounded
 
 METHODS = ("auto", "fft", "matmul")
 PRODUCTS = ("full", "bfloat16")
@@ -46,16 +48,30 @@ def method_on(grid: Grid, method: str) -> str:
 
     Returns:
         ``"fft"``, ``"matmul"`` for a product along each axis, or ``"plane"`` for one over all cells of a plane.
+
+    Raises:
+        WavezooError: if ``method`` is ``"auto"`` and it is not known what is faster on so many axes.
     """
     if method != "auto":
         return method
+    if len(grid) not in LARGEST_MATMUL_AXIS:
+        raise WavezooError(
+            f'method is "auto" on a grid of {len(grid)} axes, where it is not known what is faster; '
+            'use method="fft" or method="matmul".'
+        )
     if len(grid) == 2 and grid[0] * grid[1] <= LARGEST_MATMUL_PLANE:
         return "plane"
     return "matmul" if max(grid) <= LARGEST_MATMUL_AXIS[len(grid)] else "fft"
 
 
 class Basis(ABC):
-    """The eigenvectors of the second derivative along an axis of N cells, for one kind of boundary."""
+    """The eigenvectors of the second derivative along an axis of N cells, for one kind of boundary.
+
+    Attributes:
+        keeps_constants: whether a constant is one of them, with eigenvalue zero.
+    """
+
+    keeps_constants: bool
 
     @abstractmethod
     def largest_wave_number(self, size: int) -> float:
@@ -63,47 +79,65 @@ class Basis(ABC):
 
     @abstractmethod
     def axis_wave_numbers(self, size: int, like: Tensor) -> Tensor:
-        """Return the wave numbers of the columns of `vectors`, in 1 / cell, shape ``(N,)``."""
+        """Return the wave numbers of the columns of `vectors`, in 1 / cell, in float64, shape ``(N,)``."""
 
     @abstractmethod
     def vectors(self, size: int, like: Tensor) -> Tensor:
-        """Return the eigenvectors as the columns of a real orthogonal matrix, shape ``(N, N)``."""
+        """Return the eigenvectors as the columns of a real orthogonal matrix, in float64, shape ``(N, N)``."""
 
     @abstractmethod
-    def transform(self, u: Tensor) -> Tensor:
+    def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
+        """Return what the transforms by FFT need to know of the grid."""
+
+    @abstractmethod
+    def transform(self, u: Tensor, *tables: Tensor) -> Tensor:
         """Transform over all grid axes by FFT, ``(B, C, *G) -> (B, C, *K)``."""
 
     @abstractmethod
-    def inverse(self, modes: Tensor, grid: Grid) -> Tensor:
+    def inverse(self, modes: Tensor, grid: Grid, *tables: Tensor) -> Tensor:
         """Transform back by FFT."""
 
-    def wave_numbers(self, u: Tensor, method: str) -> list[Tensor]:
-        """Return the wave numbers along each axis of ``u``, in the order of the modes, broadcastable to ``(*K)``."""
+    @abstractmethod
+    def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
+        """Multiply the modes of ``u`` by a real ``symbol``, by FFT."""
+
+    def exact_wave_numbers(self, u: Tensor, method: str) -> list[Tensor]:
+        """Return `wave_numbers` in float64, where tables are made."""
         grid = u.shape[2:]
         numbers = [self.axis_wave_numbers(size, u) for size in grid]
         if method == "fft":
             numbers[-1] = self._transformed(numbers[-1])
         return [each.view(-1, *[1] * (len(grid) - 1 - axis)) for axis, each in enumerate(numbers)]
 
+    def wave_numbers(self, u: Tensor, method: str) -> list[Tensor]:
+        """Return the wave numbers along each axis of ``u``, in the order of the modes, broadcastable to ``(*K)``."""
+        return [rounded(each, u) for each in self.exact_wave_numbers(u, method)]
+
+    def squared_wave_numbers(self, u: Tensor, method: str) -> Tensor:
+        """Return ``|k|²`` for the modes of fields like ``u``, shape ``(*K)``."""
+        first, *others = (each.square() for each in self.exact_wave_numbers(u, method))
+        return rounded(sum(others, first), u)
+
     def modes(self, u: Tensor, eigenvalues: Tensor, method: str) -> Modes:
         """Return the transforms for fields like ``u``, with the given eigenvalues."""
         grid = u.shape[2:]
         if method == "fft":
-            return Modes(self.transform, lambda modes: self.inverse(modes, grid), eigenvalues)
-        matrices = self._matrices(u, method)
-        transposed = [each.mT for each in matrices]
-        return Modes(lambda u: _product(u, matrices), lambda modes: _product(modes, transposed), eigenvalues)
+            tables = self.tables(grid, u)
+            return Modes(
+                lambda u: self.transform(u, *tables), lambda modes: self.inverse(modes, grid, *tables), eigenvalues
+            )
+        vectors = [self.vectors(size, u) for size in grid]
+        matrices = [rounded(torch.kron(*vectors), u)] if method == "plane" else [rounded(each, u) for each in vectors]
+        return Modes(
+            lambda u: products.product(u, *matrices),
+            lambda modes: products.transposed_product(modes, *matrices),
+            eigenvalues,
+        )
 
     def multiplication(self, u: Tensor, symbol: Tensor, method: str) -> Callable[[Tensor], Tensor]:
-        """Return the map that multiplies the modes of fields like ``u`` by a real ``symbol``."""
-        if method != "fft" or symbol.requires_grad:
-            modes = self.modes(u, symbol, method)
-            return lambda u: modes.inverse(modes.transform(u) * symbol)
-        return lambda u: self.self_adjoint_multiplication(u, symbol)
-
-    @abstractmethod
-    def self_adjoint_multiplication(self, u: Tensor, symbol: Tensor) -> Tensor:
-        """Multiply by a fixed symbol by FFT; its gradient is itself, which saves the transforms of complex fields."""
+        """Return the map that multiplies the modes of fields like ``u`` by a real ``symbol``, which may be learned."""
+        modes = self.modes(u, symbol, method)
+        return lambda u: modes.inverse(modes.transform(u) * symbol)
 
     def second_derivatives(self, u: Tensor, method: str, product: str = "full") -> Callable[[Tensor], Tensor]:
         """Return the sum over the axes of second derivatives, for fields like ``u``.
@@ -113,39 +147,25 @@ class Basis(ABC):
             method: one of ``METHODS``.
             product: one of ``PRODUCTS``, for matrix products.
         """
-        method = method_on(u.shape[2:], method)
+        grid = u.shape[2:]
+        method = method_on(grid, method)
         if method == "fft":
-            return self.multiplication(u, -self.squared_wave_numbers(u, method), method)
+            # Its gradient is itself, which saves the transforms of complex fields in the backward pass.
+            linear = self_adjoint(self.multiplied)
+            tables = [-self.squared_wave_numbers(u, method), *self.tables(grid, u)]
+            return lambda u: applied(linear, u, *tables)
+        matrices = [products.second_derivative(self.vectors(size, u), self.axis_wave_numbers(size, u)) for size in grid]
         if method == "plane":
-            (vectors,) = self._matrices(u, method)
-            matrix = (vectors * -self.squared_wave_numbers(u, method).flatten()) @ vectors.mT
-            return lambda u: _product(u, [matrix])
-        matrices = []
-        for size, vectors in zip(u.shape[2:], self._matrices(u, method), strict=True):
-            matrices.append((vectors * -self.axis_wave_numbers(size, u).square()) @ vectors.mT)
-
+            matrices = [products.plane(*matrices)]
+        matrices = [products.rounded_second_derivative(each, u, self.keeps_constants) for each in matrices]
         if product == "bfloat16":
-            lowered = [matrix.bfloat16() for matrix in matrices]
-            return lambda u: _sum_of_products(u.bfloat16(), lowered).to(u.dtype)
-        return lambda u: _sum_of_products(u, matrices)
-
-    def squared_wave_numbers(self, u: Tensor, method: str) -> Tensor:
-        """Return ``|k|²`` for the modes of fields like ``u``, shape ``(*K)``."""
-        first, *others = (each.square() for each in self.wave_numbers(u, method))
-        return first + others[0] if others else first
+            matrices = [matrix.bfloat16() for matrix in matrices]
+            return lambda u: products.bfloat16_sum_of_products(u, *matrices)
+        return lambda u: products.sum_of_products(u, *matrices)
 
     def spectral_radius(self, grid: Grid) -> float:
         """Return the largest ``|k|²`` on ``grid``."""
         return sum(self.largest_wave_number(size) ** 2 for size in grid)
-
-    def _matrices(self, u: Tensor, method: str) -> list[Tensor]:
-        """Return the eigenvectors along each axis of ``u``, or those of the plane, as columns."""
-        matrices = [self.vectors(size, u) for size in u.shape[2:]]
-        if method != "plane":
-            return matrices
-        rows, columns = matrices
-        cells = rows.shape[0] * columns.shape[0]
-        return [(rows[:, None, :, None] * columns[None, :, None, :]).reshape(cells, cells)]
 
     def _transformed(self, wave_numbers: Tensor) -> Tensor:
         """Return those of the last axis that its FFT keeps."""
@@ -155,28 +175,32 @@ class Basis(ABC):
 class Fourier(Basis):
     """Periodic: ``k = 2 pi m / N``. By product, the Hartley basis ``cos + sin``, which is real and symmetric."""
 
+    keeps_constants = True
+
     def largest_wave_number(self, size: int) -> float:
         return 2 * math.pi * (size // 2) / size
 
     def axis_wave_numbers(self, size: int, like: Tensor) -> Tensor:
-        # An arange, because a graph compiled with fftfreq would be tied to the size.
-        m = torch.arange(size, device=like.device)
-        return torch.minimum(m, size - m).to(like.dtype) * (2 * math.pi / size)
+        m = counted(size, like)
+        return torch.minimum(m, size - m).double() * (2 * math.pi / size)
 
     def vectors(self, size: int, like: Tensor) -> Tensor:
-        index = torch.arange(size, device=like.device)
+        index = counted(size, like)
         # Products reduced as integers first: the cosine of a large argument would lose digits.
-        angles = (index[:, None] * index % size).to(like.dtype) * (2 * math.pi / size)
+        angles = (index[:, None] * index % size).double() * (2 * math.pi / size)
         return (angles.cos() + angles.sin()) / size**0.5
 
-    def transform(self, u: Tensor) -> Tensor:
-        return torch.fft.rfftn(u, dim=_grid_axes(u))
+    def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
+        return []
 
-    def inverse(self, modes: Tensor, grid: Grid) -> Tensor:
-        return torch.fft.irfftn(modes, s=grid, dim=_grid_axes(modes))
+    def transform(self, u: Tensor, *tables: Tensor) -> Tensor:
+        return torch.fft.rfftn(u, dim=transforms.grid_axes(u))
 
-    def self_adjoint_multiplication(self, u: Tensor, symbol: Tensor) -> Tensor:
-        return _FourierMultiplication.apply(u, symbol)
+    def inverse(self, modes: Tensor, grid: Grid, *tables: Tensor) -> Tensor:
+        return torch.fft.irfftn(modes, s=grid, dim=transforms.grid_axes(modes))
+
+    def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
+        return transforms.fourier_multiplied(u, symbol)
 
     def _transformed(self, wave_numbers: Tensor) -> Tensor:
         return wave_numbers[: len(wave_numbers) // 2 + 1]
@@ -185,157 +209,59 @@ class Fourier(Basis):
 class Cosine(Basis):
     """A wall half a cell beyond the last cell (Neumann): the discrete cosine transform II, ``k = pi m / N``."""
 
+    keeps_constants = True
+
     def largest_wave_number(self, size: int) -> float:
         return math.pi * (size - 1) / size
 
     def axis_wave_numbers(self, size: int, like: Tensor) -> Tensor:
-        return torch.arange(size, device=like.device).to(like.dtype) * (math.pi / size)
+        return counted(size, like).double() * (math.pi / size)
 
     def vectors(self, size: int, like: Tensor) -> Tensor:
-        m = torch.arange(size, device=like.device)
-        angles = ((2 * m[:, None] + 1) * m % (4 * size)).to(like.dtype) * (math.pi / (2 * size))
-        return angles.cos() * ((1 + (m > 0)).to(like.dtype) / size).sqrt()
+        m = counted(size, like)
+        angles = ((2 * m[:, None] + 1) * m % (4 * size)).double() * (math.pi / (2 * size))
+        return angles.cos() * ((1 + (m > 0)).double() / size).sqrt()
 
-    def transform(self, u: Tensor) -> Tensor:
-        return _along_axes(u, _cosine_transform)
+    def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
+        return transforms.cosine_tables(grid, like)
 
-    def inverse(self, modes: Tensor, grid: Grid) -> Tensor:
-        return _along_axes(modes, _inverse_cosine_transform)
+    def transform(self, u: Tensor, *tables: Tensor) -> Tensor:
+        return transforms.cosine_transform(u, tables)
 
-    def self_adjoint_multiplication(self, u: Tensor, symbol: Tensor) -> Tensor:
-        return _CosineMultiplication.apply(u, symbol)
+    def inverse(self, modes: Tensor, grid: Grid, *tables: Tensor) -> Tensor:
+        return transforms.inverse_cosine_transform(modes, tables)
+
+    def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
+        return transforms.cosine_multiplied(u, symbol, *tables)
 
 
 class Sine(Basis):
     """Zero one cell beyond the last cell (Dirichlet): the discrete sine transform I, ``k = pi m / (N + 1)``."""
 
+    keeps_constants = False
+
     def largest_wave_number(self, size: int) -> float:
         return math.pi * size / (size + 1)
 
     def axis_wave_numbers(self, size: int, like: Tensor) -> Tensor:
-        return torch.arange(1, size + 1, device=like.device).to(like.dtype) * (math.pi / (size + 1))
+        return counted(size, like, 1).double() * (math.pi / (size + 1))
 
     def vectors(self, size: int, like: Tensor) -> Tensor:
-        m = torch.arange(1, size + 1, device=like.device)
-        angles = (m[:, None] * m % (2 * (size + 1))).to(like.dtype) * (math.pi / (size + 1))
+        m = counted(size, like, 1)
+        angles = (m[:, None] * m % (2 * (size + 1))).double() * (math.pi / (size + 1))
         return angles.sin() * (2 / (size + 1)) ** 0.5
 
-    def transform(self, u: Tensor) -> Tensor:
-        return _along_axes(u, _sine_transform)
+    def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
+        return []
 
-    def inverse(self, modes: Tensor, grid: Grid) -> Tensor:
-        return _along_axes(modes, _sine_transform)
+    def transform(self, u: Tensor, *tables: Tensor) -> Tensor:
+        return transforms.sine_transform(u)
 
-    def self_adjoint_multiplication(self, u: Tensor, symbol: Tensor) -> Tensor:
-        return _SineMultiplication.apply(u, symbol)
+    def inverse(self, modes: Tensor, grid: Grid, *tables: Tensor) -> Tensor:
+        return transforms.sine_transform(modes)
+
+    def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
+        return transforms.sine_multiplied(u, symbol)
 
 
 BASES: dict[str, Basis] = {"periodic": Fourier(), "reflecting": Cosine(), "zero": Sine()}
-
-
-class _SelfAdjoint(torch.autograd.Function):
-    """Multiplication of the modes of ``u`` by a symbol that needs no gradient."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
-
-
-class _FourierMultiplication(_SelfAdjoint):
-    @staticmethod
-    def forward(u: Tensor, symbol: Tensor) -> Tensor:
-        axes = _grid_axes(u)
-        # In place: fresh memory for the product would cost more than the product.
-        return torch.fft.irfftn(torch.fft.rfftn(u, dim=axes).mul_(symbol), s=u.shape[2:], dim=axes)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _FourierMultiplication.apply(gradient, *ctx.saved_tensors), None
-
-
-class _CosineMultiplication(_SelfAdjoint):
-    @staticmethod
-    def forward(u: Tensor, symbol: Tensor) -> Tensor:
-        return _along_axes(_along_axes(u, _cosine_transform) * symbol, _inverse_cosine_transform)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _CosineMultiplication.apply(gradient, *ctx.saved_tensors), None
-
-
-class _SineMultiplication(_SelfAdjoint):
-    @staticmethod
-    def forward(u: Tensor, symbol: Tensor) -> Tensor:
-        return _along_axes(_along_axes(u, _sine_transform) * symbol, _sine_transform)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _SineMultiplication.apply(gradient, *ctx.saved_tensors), None
-
-
-def _product(u: Tensor, matrices: list[Tensor]) -> Tensor:
-    """Return ``u`` times a matrix along each grid axis, or times one over all its cells."""
-    if len(matrices) < u.ndim - 2:
-        return (u.flatten(2) @ matrices[0]).view(u.shape)
-    along_last = u @ matrices[-1]
-    return along_last if len(matrices) == 1 else matrices[0].mT @ along_last
-
-
-def _sum_of_products(u: Tensor, matrices: list[Tensor]) -> Tensor:
-    """Return ``u D_x`` or ``u D_x + D_y u`` for symmetric matrices, one for each grid axis of ``u``."""
-    along_last = u @ matrices[-1]
-    if len(matrices) == 1:
-        return along_last
-    lines = u.flatten(0, 1)
-    # The sum as part of the second product, which saves a pass over memory.
-    both = torch.baddbmm(along_last.flatten(0, 1), matrices[0].expand(lines.shape[0], -1, -1), lines)
-    return both.view(u.shape)
-
-
-def _grid_axes(u: Tensor) -> tuple[int, ...]:
-    return tuple(range(2, u.ndim))
-
-
-def _along_axes(u: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply a function of the last axis along every grid axis."""
-    u = function(u)
-    return u if u.ndim == 3 else function(u.mT).mT
-
-
-def _quarter_turns(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine of ``pi m / 2N``: the half cell between the first cell and the wall."""
-    angles = torch.arange(size, device=like.device).to(like.dtype) * (math.pi / (2 * size))
-    return angles.cos(), angles.sin()
-
-
-def _cosine_transform(u: Tensor) -> Tensor:
-    """Return the orthogonal DCT-II along the last axis, by a Fourier transform of the line and its mirror image."""
-    size = u.shape[-1]
-    mirrored = torch.fft.rfft(torch.cat([u, u.flip(-1)], -1))[..., :size]
-    cosine, sine = _quarter_turns(size, u)
-    return (mirrored.real * cosine + mirrored.imag * sine) * _cosine_scale(size, u)
-
-
-def _inverse_cosine_transform(modes: Tensor) -> Tensor:
-    size = modes.shape[-1]
-    cosine, sine = _quarter_turns(size, modes)
-    scaled = modes / _cosine_scale(size, modes)
-    # Padded before they are one, since ONNX cannot pad complex numbers.
-    spectrum = torch.complex(*(torch.nn.functional.pad(scaled * part, (0, 1)) for part in (cosine, sine)))
-    # The mirrored line has nothing at its Nyquist frequency.
-    return torch.fft.irfft(spectrum, n=2 * size)[..., :size]
-
-
-def _cosine_scale(size: int, like: Tensor) -> Tensor:
-    m = torch.arange(size, device=like.device)
-    return ((1 + (m > 0)).to(like.dtype) / (4 * size)).sqrt()
-
-
-def _sine_transform(u: Tensor) -> Tensor:
-    """Return the orthogonal DST-I along the last axis, its own inverse, by a transform of the line and its negative."""
-    size = u.shape[-1]
-    zero = torch.zeros_like(u[..., :1])
-    mirrored = torch.fft.rfft(torch.cat([zero, u, zero, -u.flip(-1)], -1))
-    return mirrored.imag[..., 1 : size + 1] * -((1 / (2 * (size + 1))) ** 0.5)
