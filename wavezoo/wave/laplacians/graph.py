@@ -10,6 +10,7 @@ from torch import Tensor
 from wavezoo.errors import WavezooError
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.scheme import Grid
+from wavezoo.wave.spectral.tables import rounded
 
 POWER_ITERATIONS = 1000
 # A power iteration approaches the largest eigenvalue from below; this much above it is a bound.
@@ -46,10 +47,10 @@ class GraphLaplacian(Laplacian):
         {"edges": [[0, 1], [1, 2], [0, 2], [2, 3], [4, 5]], "nodes": 7, "normalized": True},
     )
 
+    complex_free = True
+
     sources: Tensor
     targets: Tensor
-    couplings: Tensor
-    diagonal_entries: Tensor
 
     def __init__(
         self,
@@ -76,40 +77,38 @@ class GraphLaplacian(Laplacian):
             weight = weight / np.sqrt(degree[pairs[:, 0]] * degree[pairs[:, 1]])
             degree = (degree > 0).astype(np.float64)
         self._spectral_radius = _power_iteration(pairs, weight, degree)
-        self._graph = {
-            "sources": pairs[:, 0],
-            "targets": pairs[:, 1],
-            "couplings": weight,
-            "diagonal_entries": -degree,
-        }
-        for name, values in self._graph.items():
-            self.register_buffer(name, torch.tensor(values.tolist(), dtype=_dtype(values)), persistent=False)
+        # No buffers: a model in bfloat16 would round them, and some devices hold no float64.
+        self._couplings, self._diagonal = weight, -degree
+        self._ends = {"sources": pairs[:, 0], "targets": pairs[:, 1]}
+        for name, values in self._ends.items():
+            self.register_buffer(name, torch.tensor(values.tolist(), dtype=torch.long), persistent=False)
 
     def init_non_persistent_buffers(self) -> None:
         """Fill the buffers again, after a module on the meta device was given memory."""
-        for name, values in self._graph.items():
+        for name, values in self._ends.items():
             buffer = getattr(self, name)
-            buffer.copy_(torch.tensor(values.tolist(), dtype=_dtype(values), device=buffer.device))
+            buffer.copy_(torch.tensor(values.tolist(), dtype=torch.long, device=buffer.device))
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:
         if u.shape[2:] != self.fixed_grid:
             raise WavezooError(f"fields on {u.shape[2]} nodes do not fit a graph of {self.nodes} nodes.")
-        couplings, diagonal = self.couplings.to(u.dtype), self.diagonal_entries.to(u.dtype)
+        couplings, diagonal = (rounded(torch.from_numpy(each), u) for each in (self._couplings, self._diagonal))
 
-        def apply(u: Tensor) -> Tensor:
+        def differences(u: Tensor) -> Tensor:
+            # Differences, so that constants map to zero exactly.
+            along_edges = u.index_select(-1, self.sources) - u.index_select(-1, self.targets)
+            return torch.zeros_like(u).index_add(-1, self.targets, along_edges * couplings)
+
+        def normalised(u: Tensor) -> Tensor:
             return (u * diagonal).index_add(-1, self.targets, u.index_select(-1, self.sources) * couplings)
 
-        return apply
+        return normalised if self.normalized else differences
 
     def spectral_radius(self, grid: Grid) -> float:
         return self._spectral_radius
 
     def extra_repr(self) -> str:
         return f"nodes={self.nodes}, edges={len(self.sources) // 2}, normalized={self.normalized}"
-
-
-def _dtype(values: np.ndarray) -> torch.dtype:
-    return torch.long if values.dtype == np.int64 else torch.float64
 
 
 def _power_iteration(edges: np.ndarray, weight: np.ndarray, degree: np.ndarray) -> float:
