@@ -473,6 +473,14 @@ class IdleParameterLaplacian(Wrapped):
         self.idle = nn.Parameter(torch.zeros(()))
 
 
+@breaks("complex_free_where_declared")
+class ComplexLaplacian(Wrapped):
+    complex_free = True
+
+    def change(self, u, result):
+        return result.to(torch.complex128).real
+
+
 @breaks("degree_is_true")
 class ScaledLaplacian(Wrapped):
     def degree(self):

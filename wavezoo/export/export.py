@@ -5,7 +5,7 @@ import importlib.util
 import tempfile
 import warnings
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -149,8 +149,10 @@ def _program(model: nn.Module, example: Tensor, dynamic: str) -> torch.export.Ex
 
 def _use_matrix_products(model: nn.Module) -> None:
     for module in model.modules():
-        if isinstance(module, Laplacian) and vars(module).get("method") == "auto":
-            vars(module)["method"] = "matmul"
+        # One that cannot do without them exports as Fourier transforms, which some that run ONNX know.
+        if isinstance(module, Laplacian):
+            with suppress(WavezooError):
+                module.as_products()
 
 
 def _difference(actual: Tensor, expected: Tensor) -> float:

@@ -1,12 +1,15 @@
 """What every Laplacian must do. ``build`` is called as ``build(channels, ndim)``."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from wavezoo.errors import WavezooError
 from wavezoo.testing.assertions import (
     grids,
     observed_order,
@@ -129,6 +132,29 @@ def full_initialisation(build: Build) -> None:
         require_full_initialisation(lambda: build(3, ndim))  # noqa: B023
 
 
+def complex_free_where_declared(build: Build) -> None:
+    """Where declared, and once asked to do `as_products`, it gives what it gave, and no complex number comes up."""
+    for ndim in _ndims(build):
+        laplacian = build(2, ndim).double()
+        for grid in [laplacian.fixed_grid] if laplacian.fixed_grid else [*grids((ndim,)), (130,) * ndim]:
+            u = random_input((1, 2, *grid))
+            before = laplacian(u)
+            products = copy.deepcopy(laplacian)
+            try:
+                products.as_products()
+            except WavezooError:
+                require(not laplacian.complex_free, "is declared free of complex numbers, but refuses as_products")
+                continue
+            require(products.complex_free, "is not free of complex numbers after as_products, but does not refuse it")
+            with _ComplexNumbers() as complex_numbers:
+                after = products(u)
+                if products.diagonal:
+                    modes = products.modes(u)
+                    modes.inverse(modes.transform(u))
+            require(not complex_numbers.seen, f"is declared free of complex numbers, but uses some on {grid}")
+            require_close(after, before, f"gives something else as_products on {grid}")
+
+
 def degree_is_true(build: Build) -> None:
     """A bump on a grid twice as fine has eigenvalues, on average, ``2^degree`` times as small."""
     for ndim in _ndims(build):
@@ -151,6 +177,18 @@ def copies(build: Build) -> None:
     for laplacian, grid in _on_grids(build):
         u = random_input((1, 2, *grid))
         require_copies(laplacian, lambda clone: clone(u))  # noqa: B023
+
+
+class _ComplexNumbers(TorchDispatchMode):
+    """Sees whether any operation gives a complex number."""
+
+    seen = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.is_complex():
+            self.seen = True
+        return result
 
 
 def _error(laplacian: Laplacian, size: int, mode: int) -> tuple[float, float]:
@@ -199,6 +237,7 @@ CHECKS = [
     dtype_and_device,
     batch_independence,
     full_initialisation,
+    complex_free_where_declared,
     degree_is_true,
     copies,
 ]
