@@ -7,34 +7,15 @@ from typing import Any, cast
 import timm
 from torch import nn
 
-from wavezoo.config.recipe import find_recipe, load_recipe, recipe_names
+from wavezoo.cli.listing import list_names
+from wavezoo.config.recipe import find_recipe, recipe_names
 from wavezoo.config.spec import OPERATOR_CHOICES, scheme_options
 from wavezoo.data import DATASETS, DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS
-from wavezoo.plugins.axes import AXES
+from wavezoo.plugins.axes import AXES, KINDS
 from wavezoo.plugins.registry import registry
 from wavezoo.wave.scheme import Scheme
-
-KINDS = (*AXES, "models", "recipes", "datasets")
-
-
-def list_names(kind: str) -> list[tuple[str, str]]:
-    """Return the names of a kind, each with its first line.
-
-    Raises:
-        WavezooError: if there is no such kind.
-    """
-    if kind == "models":
-        entry_points = {name: timm.model_entrypoint(name) for name in timm.list_models("wavepde*")} | SEQUENCE_MODELS
-        return [(name, _first_line(entry_point.__doc__)) for name, entry_point in entry_points.items()]
-    if kind == "recipes":
-        return [(name, load_recipe(find_recipe(name)).description) for name in recipe_names()]
-    if kind == "datasets":
-        return [(name, _first_line(dataset.description)) for name, dataset in DATASETS.items()]
-    if kind not in AXES:
-        raise not_allowed("kind", kind, KINDS)
-    return [(name, _first_line(scheme.__doc__)) for name, scheme in registry.schemes(kind).items()]
 
 
 def describe(name: str) -> str:
@@ -132,7 +113,3 @@ def _options(scheme: type[Scheme]) -> dict[str, Any]:
 def _table(rows: dict[str, Any]) -> str:
     width = max((len(name) for name in rows), default=0)
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows.items())
-
-
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().partition("\n")[0]

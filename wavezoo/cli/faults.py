@@ -7,8 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from importlib.metadata import packages_distributions, version
-from pathlib import Path
+from importlib.metadata import version
 
 import typer
 
@@ -104,17 +103,6 @@ def _written_traceback(error: Exception) -> str:
 
 def _plugin_at_fault(error: Exception) -> str | None:
     """Return the name of the plugin in whose code an error was raised, None if it was raised elsewhere."""
-    registry = sys.modules.get("wavezoo.plugins.registry")
-    if registry is None:
-        return None
-    plugins = {plugin.source: plugin.name for plugin in registry.registry.plugins()}
-    packages = {module: names[0] for module, names in packages_distributions().items()}
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if name := plugins.get(f"file {Path(frame.filename).resolve()}"):
-            return name
-        for module in list(sys.modules.values()):
-            if getattr(module, "__file__", None) == frame.filename:
-                package = packages.get(module.__name__.partition(".")[0])
-                if package in plugins.values() and package != "wavezoo":
-                    return package
-    return None
+    module = sys.modules.get("wavezoo.plugins.registry")
+    plugin = None if module is None else module.registry.at_fault(error)
+    return None if plugin is None else plugin.name

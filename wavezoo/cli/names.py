@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wavezoo.cli.options import Plugins, load_plugins
+from wavezoo.cli.options import Plugins, any_plugins, load_plugins
 from wavezoo.cli.output import Table, say
 from wavezoo.errors import WavezooError, not_allowed
 
@@ -15,10 +15,9 @@ def list_(
     plugin: Plugins = None,
 ) -> None:
     """List what there is of a kind, a line each."""
-    from wavezoo.cli.describe import list_names
+    from wavezoo.cli.listing import list_names
 
-    load_plugins(plugin)
-    say(Table((), list_names(kind)).text())
+    say(Table((), list_names(kind, any_plugins(plugin))).text())
 
 
 def describe(

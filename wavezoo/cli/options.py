@@ -22,3 +22,13 @@ def load_plugins(references: list[str] | None) -> list[str]:
     for error in registry.left_out():
         say_aside(f"wavezoo: warning: left out: {error}")
     return names
+
+
+def any_plugins(references: list[str] | None) -> bool:
+    """Load the plugins, and return whether there are any beside what ships with wavezoo."""
+    from wavezoo.plugins.loading import installed
+
+    if not references and next(installed(), None) is None:
+        return False
+    load_plugins(references)
+    return True

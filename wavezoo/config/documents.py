@@ -189,7 +189,7 @@ class _Reader:
                 raise
             raise WavezooError(f"{self.source}: not YAML: {error}.") from error
 
-    def _root(self, events: Iterator[yaml.Event]) -> Any:
+    def _root(self, events: Iterator[Any]) -> Any:
         content, documents = None, 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -200,7 +200,7 @@ class _Reader:
                 content = self._value(event, events, ())
         return content
 
-    def _value(self, event: yaml.NodeEvent, events: Iterator[yaml.Event], keys: KeyPath) -> Any:
+    def _value(self, event: Any, events: Iterator[Any], keys: KeyPath) -> Any:
         line = event.start_mark.line
         if len(keys) > DEEPEST:
             raise self._error(line, f"nested deeper than {DEEPEST} levels")
@@ -212,7 +212,7 @@ class _Reader:
             return self._scalar(event)
         return self._list(events, keys) if isinstance(event, yaml.SequenceStartEvent) else self._map(events, keys)
 
-    def _list(self, events: Iterator[yaml.Event], keys: KeyPath) -> list[Any]:
+    def _list(self, events: Iterator[Any], keys: KeyPath) -> list[Any]:
         entries: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             below = (*keys, len(entries))
@@ -220,7 +220,7 @@ class _Reader:
             entries.append(self._value(event, events, below))
         return entries
 
-    def _map(self, events: Iterator[yaml.Event], keys: KeyPath) -> dict[str, Any]:
+    def _map(self, events: Iterator[Any], keys: KeyPath) -> dict[str, Any]:
         entries: dict[str, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             line = event.start_mark.line
@@ -236,7 +236,7 @@ class _Reader:
             entries[key] = self._value(next(events), events, below)
         return entries
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+    def _scalar(self, event: Any) -> Any:
         text: str = event.value
         if unfit := UNFIT.search(text):
             raise self._error(event.start_mark.line, f"the character {unfit.group()!r} is not allowed")
@@ -270,7 +270,7 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
-    def represent_str(self, data: str) -> yaml.Node:
+    def represent_str(self, data: str) -> yaml.ScalarNode:
         style = None if data.isprintable() else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 

@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wavezoo.errors import PluginError, PluginWarning
@@ -66,14 +66,9 @@ def load_plugin(reference: str | os.PathLike[str], registry: Registry = registry
 def load_installed(registry: Registry) -> list[PluginError]:
     """Load the plugins of installed packages; return why some were left out, after a warning for each."""
     left_out = []
-    selection = os.environ.get(SELECTION_VARIABLE)
-    wanted = None if selection is None else {canonical(name) for name in selection.split(",")}
     packages: set[str] = set()
-    for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        if entry_point.dist is None or (wanted is not None and canonical(entry_point.dist.name) not in wanted):
-            continue
-        package = entry_point.dist.name
-        source = f"package {package} {entry_point.dist.version}"
+    for package, version, entry_point in installed():
+        source = f"package {package} {version}"
         # A package may bring several plugins; the first goes by the package's name, which recipes require.
         name = package if package not in packages else f"{package}:{entry_point.name}"
         try:
@@ -83,6 +78,15 @@ def load_installed(registry: Registry) -> list[PluginError]:
             left_out.append(error)
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     return left_out
+
+
+def installed() -> Iterator[tuple[str, str, importlib.metadata.EntryPoint]]:
+    """Yield package, version and entry point of the installed plugins that are to be loaded."""
+    selection = os.environ.get(SELECTION_VARIABLE)
+    wanted = None if selection is None else {canonical(name) for name in selection.split(",")}
+    for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        if entry_point.dist is not None and (wanted is None or canonical(entry_point.dist.name) in wanted):
+            yield entry_point.dist.name, entry_point.dist.version, entry_point
 
 
 def _run(path: Path) -> object:

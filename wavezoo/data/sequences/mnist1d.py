@@ -3,7 +3,6 @@
 import random
 
 import numpy as np
-import torch
 
 from wavezoo.data.entry import DatasetEntry, DataSource
 from wavezoo.data.facts import SequenceFacts
@@ -14,6 +13,8 @@ from wavezoo.errors import WavezooError
 def _load(source: DataSource) -> Splits:
     if source.path is not None:
         raise WavezooError(f"data.path is {source.path!r}, but MNIST-1D is generated. Leave data.path out.")
+    import torch
+
     try:
         from mnist1d.data import get_dataset_args, make_dataset
     except ImportError as error:
