@@ -7,7 +7,7 @@ import pytest
 import timm
 
 from wavezoo.cli.describe import list_names
-from wavezoo.data import DATASETS
+from wavezoo.data.builtin import DATASETS
 from wavezoo.models.sequence import SEQUENCE_MODELS
 from wavezoo.plugins.axes import AXES
 from wavezoo.plugins.hooks import HOOKS

@@ -18,6 +18,10 @@ class PluginWarning(UserWarning):
     """An installed plugin was left out; the message names it and says why."""
 
 
+class DataWarning(UserWarning):
+    """Some samples were left out; the message says which and why."""
+
+
 class ReverseWarning(UserWarning):
     """A trajectory was computed again instead of run backwards; the message says why."""
 

@@ -12,7 +12,8 @@ from datasets import Dataset, DatasetDict
 from PIL import Image
 
 from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
-from wavezoo.data import DATASETS, DataSource, ImageFacts, TokenRuns, find_dataset
+from wavezoo.data import DataSource, ImageFacts, TokenRuns, find_dataset
+from wavezoo.data.builtin import DATASETS
 from wavezoo.data.entry import SPLITS
 from wavezoo.errors import WavezooError
 from wavezoo.train import evaluate, smoke, train
@@ -245,7 +246,7 @@ def test_mnist1d_is_the_packages_own_and_leaves_the_generators_alone():
 @pytest.mark.parametrize("name", LOCAL)
 def test_missing_and_empty_folders(name, tmp_path):
     options = {"size": 8} if name == "image_folder" else {}
-    for path, message in ((tmp_path / "none", "not a folder"), (tmp_path, "is empty")):
+    for path, message in ((tmp_path / "none", "does not exist"), (tmp_path, "is empty")):
         with pytest.raises(WavezooError, match=message):
             read(name, path, options=options)
 

@@ -1,6 +1,12 @@
 """Generated data sets: the same for the same seed, continued where broken off, and like the originals."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +14,10 @@ from sklearn.linear_model import LogisticRegression
 
 from wavezoo.data import DataSource, find_dataset
 from wavezoo.data.sequences import listops, pathfinder
-from wavezoo.data.sequences.pathfinder_images import TASKS, draw_image
-from wavezoo.errors import WavezooError
+from wavezoo.data.sequences.pathfinder_drawers import Drawers
+from wavezoo.data.sequences.pathfinder_images import draw_image
+from wavezoo.data.sequences.pathfinder_task import TASKS
+from wavezoo.errors import DataWarning, WavezooError
 
 
 def ignore(count):
@@ -54,8 +62,7 @@ def test_no_linear_model_beats_55_percent():
     assert model.score(flat[4000:], labels[4000:]) < 0.55
 
 
-def test_easier_curves_are_shorter(tmp_path, monkeypatch):
-    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
+def test_easier_curves_are_shorter(tmp_path):
     ink = []
     for contour_length in pathfinder.CONTOUR_LENGTHS:
         folder = tmp_path / str(contour_length)
@@ -77,48 +84,98 @@ def test_path_x_images():
 
 def test_pathfinder_is_the_same_for_any_number_of_processes_and_continued(tmp_path, monkeypatch):
     monkeypatch.setattr(pathfinder, "SHARD", 4)
-    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
     pathfinder.generate(tmp_path / "one", 32, 10, 3, 1, ignore)
-    monkeypatch.setattr(pathfinder, "_parts", lambda indices: [indices[:1], indices[1:]])
+    monkeypatch.setattr(pathfinder, "JOB", 1)
     advances = []
     pathfinder.generate(tmp_path / "two", 32, 10, 3, 2, advances.append)
     assert sum(advances) == 10
     assert files(tmp_path / "one") == files(tmp_path / "two")
     before = files(tmp_path / "one")
     (tmp_path / "one" / "metadata" / "1.npy").unlink()
-    with pytest.raises(WavezooError, match="6 of 10 images: its generation was broken off"):
+    with pytest.raises(WavezooError, match="6 of 10 images: some are lost"):
         find_dataset("lra_pathfinder").read(DataSource(str(tmp_path / "one")))
-    drawn = []
-    monkeypatch.setattr(pathfinder, "draw_image", lambda *key: drawn.append(key) or draw_image(*key))
-    pathfinder.generate(tmp_path / "one", 32, 10, 3, 1, ignore)
-    assert {index for _, _, index in drawn} == set(range(4, 8))
+    advances.clear()
+    pathfinder.generate(tmp_path / "one", 32, 10, 3, 1, advances.append)
+    assert advances == [6, 1, 1, 1, 1]
     assert files(tmp_path / "one") == before
     with pytest.raises(WavezooError, match=r"made by .*'seed': 3.* not by .*'seed': 4"):
         pathfinder.generate(tmp_path / "one", 32, 10, 4, 1, ignore)
 
 
-class InThisProcess:
-    """An executor that does at once what it is asked to."""
+def test_a_generation_that_was_broken_off_is_continued_and_is_no_data_till_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(pathfinder, "SHARD", 4)
+    monkeypatch.setattr(pathfinder, "JOB", 2)
 
-    def __init__(self, workers, context):
-        pass
+    def break_off(count):
+        done.append(count)
+        if sum(done) >= 6:
+            raise KeyboardInterrupt
 
-    def __enter__(self):
-        return self
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        pathfinder.generate(tmp_path / "out", 32, 10, 3, 2, break_off)
+    assert not (tmp_path / "out").exists()
+    advances = []
+    pathfinder.generate(tmp_path / "out", 32, 10, 3, 1, advances.append)
+    assert advances == [4, 2, 2, 2]
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+    # What was broken off stands in nobody's way.
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        pathfinder.generate(tmp_path / "other", 32, 10, 3, 2, break_off)
+    pathfinder.generate(tmp_path / "other", 32, 6, 4, 1, ignore)
 
-    def __exit__(self, *error):
-        pass
 
-    def submit(self, function, *arguments):
-        from concurrent.futures import Future
+def test_a_killed_process_is_one_message(tmp_path):
+    with Drawers(2) as drawers:
+        parts = drawers.draw(TASKS[32], 0, [range(start, start + 5) for start in range(0, 5000, 5)])
+        next(parts)
+        os.kill(drawers.process_ids[1], signal.SIGKILL)
+        with pytest.raises(WavezooError, match=r"a process that draws was killed.*it continues"):
+            list(parts)
+    assert not any(alive(each) for each in drawers.process_ids)
 
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
+
+def alive(process_id):
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
-def test_pathfinder_is_read_as_released(tmp_path, monkeypatch):
-    monkeypatch.setattr(pathfinder, "ProcessPoolExecutor", InThisProcess)
+def children(process_id):
+    listed = Path(f"/proc/{process_id}/task/{process_id}/children")
+    return [int(each) for each in listed.read_text().split()] if listed.exists() else []
+
+
+GENERATE = """
+import sys
+from pathlib import Path
+from wavezoo.data.sequences import pathfinder
+pathfinder.generate(Path(sys.argv[1]), 32, 100_000, 0, 2, lambda count: print(count, flush=True))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes as Linux lists them")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_no_process_outlives_a_generation_and_none_imports_torch(number, tmp_path):
+    command = [sys.executable, "-c", GENERATE, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as generation:
+        assert generation.stdout.readline() == b"0\n"
+        assert generation.stdout.readline() == b"50\n"
+        drawing = children(generation.pid)
+        assert len(drawing) == 2
+        assert not any("torch" in Path(f"/proc/{each}/maps").read_text() for each in drawing)
+        generation.send_signal(number)
+        assert generation.wait(timeout=20) != 0
+        deadline = time.monotonic() + 10
+        while any(alive(each) for each in drawing) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(alive(each) for each in drawing)
+    assert not (tmp_path / "out").exists()
+
+
+def test_pathfinder_is_read_as_released(tmp_path):
     pathfinder.generate(tmp_path, 32, 20, 0, 1, ignore)
     (tmp_path / "made_by.json").unlink()
     data = find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
@@ -129,6 +186,11 @@ def test_pathfinder_is_read_as_released(tmp_path, monkeypatch):
     assert labels.tolist() == [label for _, label in expected]
     assert [len(data.train), len(data.validation), len(data.test)] == [16, 2, 2]
     (tmp_path / "imgs" / "0" / "sample_3.png").write_bytes(b"")
+    with pytest.warns(DataWarning, match=r"1 of 16 images are left out.*sample_3\.png"):
+        fifteen = find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
+    assert np.array_equal(fifteen.train.inputs, np.delete(data.train.inputs, 3, 0))
+    assert np.array_equal(fifteen.train.targets, np.delete(data.train.targets, 3))
+    (tmp_path / "imgs" / "0" / "sample_3.png").write_bytes(b"x")
     with pytest.raises(WavezooError, match=r"sample_3\.png is missing, damaged"):
         find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
     with pytest.raises(WavezooError, match="not 128 x 128"):
@@ -136,6 +198,28 @@ def test_pathfinder_is_read_as_released(tmp_path, monkeypatch):
     (tmp_path / "metadata" / "0.npy").write_text("imgs/0 sample")
     with pytest.raises(WavezooError, match=r"0\.npy is damaged"):
         find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**64])
+def test_seeds_that_cannot_be_are_refused_before_anything_is_written(seed, tmp_path):
+    for generate in (
+        lambda: pathfinder.generate(tmp_path / "out", 32, 1, seed, 1, ignore),
+        lambda: listops.generate(tmp_path / "out", seed, {"train": 1, "validation": 1, "test": 1}, ignore),
+    ):
+        with pytest.raises(WavezooError, match=f"seed is {seed}; give a whole number from 0 to 4294967295"):
+            generate()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{", "[" * 100_000])
+def test_a_damaged_note_is_one_message(note, tmp_path):
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata" / "0.npy").write_text("imgs/0 sample_0.png 0 1\n")
+    (tmp_path / "made_by.json").write_text(note)
+    with pytest.raises(WavezooError, match=r"made_by\.json is damaged"):
+        find_dataset("lra_pathfinder").read(DataSource(str(tmp_path)))
+    with pytest.raises(WavezooError, match=r"made_by\.json is damaged"):
+        pathfinder.generate(tmp_path, 32, 1, 0, 1, ignore)
 
 
 @pytest.mark.parametrize(("size", "count", "workers"), [(33, 1, 1), (32, 0, 1), (32, 1, 0)])

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from wavezoo.data import DATASETS, DatasetEntry, DataSource, ImageFacts, SequenceFacts, Split, Splits, TokenRuns
+from wavezoo.data import (
+    DatasetEntry,
+    DataSource,
+    ImageFacts,
+    SequenceFacts,
+    Split,
+    Splits,
+    TokenRuns,
+    find_dataset,
+)
 from wavezoo.errors import WavezooError
 
 CLASSES = ("a", "b", "c", "d")
@@ -88,7 +97,7 @@ def test_classes_are_in_both_parts_where_a_recipe_names_a_data_set_sorted_by_cla
             (tmp_path / split / name).mkdir(parents=True)
             for index in range(8):
                 (tmp_path / split / name / f"{index}.txt").write_text(f"{name} {index}")
-    data = DATASETS["text"].read(DataSource(str(tmp_path), validation=0.25))
+    data = find_dataset("text").read(DataSource(str(tmp_path), validation=0.25))
     assert np.bincount(data.train.targets).tolist() == [6, 6, 6, 6]
     assert np.bincount(data.validation.targets).tolist() == [2, 2, 2, 2]
 

@@ -10,7 +10,7 @@ from torch import nn
 from wavezoo.cli.listing import list_names
 from wavezoo.config.recipe import find_recipe, recipe_names
 from wavezoo.config.spec import OPERATOR_CHOICES, scheme_options
-from wavezoo.data import DATASETS, DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
+from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.sequence import SEQUENCE_MODELS
 from wavezoo.plugins.axes import AXES, KINDS
@@ -36,8 +36,8 @@ def describe(name: str) -> str:
     if name in recipe_names():
         path = find_recipe(name)
         texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
-    if name in DATASETS:
-        texts.append(_describe_dataset(DATASETS[name]))
+    if name in registry.datasets():
+        texts.append(_describe_dataset(registry.datasets()[name]))
     if not texts:
         raise not_allowed("name", name, [known for kind in KINDS for known, _ in list_names(kind)])
     return "\n\n\n".join(texts)

@@ -1,15 +1,11 @@
-"""Data sets by name."""
+"""Data sets by name: facts, splits, and where to find them."""
 
 from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
 from wavezoo.data.facts import Facts, ImageFacts, SequenceFacts
-from wavezoo.data.images import cifar, digits, image_folder, mnist
-from wavezoo.data.sequences import listops, mnist1d, pathfinder
-from wavezoo.data.splits import Split, Splits, TokenRuns
-from wavezoo.data.text import text
-from wavezoo.errors import not_allowed
+from wavezoo.data.splits import Split, Splits, TokenRuns, hold_back
+from wavezoo.plugins.registry import registry
 
 __all__ = [
-    "DATASETS",
     "DataOption",
     "DataSource",
     "DatasetEntry",
@@ -20,18 +16,14 @@ __all__ = [
     "Splits",
     "TokenRuns",
     "find_dataset",
+    "hold_back",
 ]
-
-MODULES = (digits, mnist, cifar, image_folder, mnist1d, pathfinder, listops, text)
-DATASETS: dict[str, DatasetEntry] = {name: entry for module in MODULES for name, entry in module.DATASETS.items()}
 
 
 def find_dataset(name: str) -> DatasetEntry:
-    """Return the data set called ``name``.
+    """Return the data set called ``name``, of wavezoo or of a plugin.
 
     Raises:
-        WavezooError: if there is none.
+        WavezooError: if there is none; the message lists the names, nearest first.
     """
-    if name not in DATASETS:
-        raise not_allowed("data set", name, DATASETS, "`wavezoo list datasets` describes them.")
-    return DATASETS[name]
+    return registry.find("datasets", name)

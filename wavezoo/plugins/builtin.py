@@ -133,6 +133,6 @@ def wavezoo_mixers() -> Mapping[str, type[Mixer]]:
 
 @hookimpl
 def wavezoo_datasets() -> Mapping[str, Any]:
-    from wavezoo.data import DATASETS
+    from wavezoo.data.builtin import DATASETS
 
     return DATASETS

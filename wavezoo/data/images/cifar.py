@@ -1,6 +1,8 @@
 """CIFAR-10 and CIFAR-100, from the hub or from the files of the original release; CIFAR-10 in grey as a sequence."""
 
+import lzma
 import tarfile
+import zlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 
 from wavezoo.data.entry import PIXELS_AS_TOKENS, DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
+from wavezoo.data.folders import files_below
 from wavezoo.data.hub import load_hub_images, require_folder
 from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
@@ -49,8 +52,8 @@ def _load(name: str, repository: str, source: DataSource) -> Splits:
 
 def _binary_files(folder: Path, name: str) -> dict[str, Path]:
     wanted = {file for files in BINARY[name][0].values() for file in files}
-    found = {file.name: file for file in sorted(folder.rglob("*.bin")) if file.name in wanted}
-    archives = sorted(folder.glob(f"cifar-{name[5:]}-binary.tar*"))
+    found = {file.name: file for file in files_below(folder) if file.name in wanted}
+    archives = sorted(file for file in folder.glob(f"cifar-{name[5:]}-binary.tar*") if file.is_file())
     return found or ({"archive": archives[0]} if archives else {})
 
 
@@ -75,12 +78,12 @@ def _content(found: dict[str, Path], file: str, source: DataSource) -> bytes:
         if "archive" not in found:
             return found[file].read_bytes()
         with tarfile.open(found["archive"]) as archive:
-            member = next(each for each in archive.getmembers() if Path(each.name).name == file)
+            member = next(each for each in archive if Path(each.name).name == file)
             handle = archive.extractfile(member)
             return handle.read() if handle else b""
     except (KeyError, StopIteration):
         raise WavezooError(f"data.path {source.path} has no {file}. Copy it again.") from None
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         raise WavezooError(f"{file} in {source.path} is damaged or cut short ({error}). Copy it again.") from error
 
 

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import Field
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as F
 
 from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
+from wavezoo.data.folders import files_below, folders_in
 from wavezoo.data.hub import require_folder
 from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
@@ -18,6 +17,8 @@ from wavezoo.errors import WavezooError
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Formats whose grey values of more than 8 bits Pillow scales to 16, though it keeps them in 32.
+SIXTEEN_BITS = ("PNG", "PPM")
 
 
 def _facts(source: DataSource) -> ImageFacts:
@@ -25,7 +26,7 @@ def _facts(source: DataSource) -> ImageFacts:
     if size is None:
         raise WavezooError("image_folder needs data.size, the side in pixels that images are brought to.")
     train = _split_folder(_root(source), "train")
-    classes = _classes(train)
+    classes = tuple(folder.name for folder in folders_in(train))
     if not classes:
         raise WavezooError(f"{train} has no folders; put the images of each class into a folder with its name.")
     return ImageFacts(classes, 3, size, IMAGENET_MEAN, IMAGENET_STD)
@@ -61,34 +62,44 @@ def _split_folder(root: Path, split: str) -> Path:
     raise WavezooError(f"{root} has no folder {split}; an image folder has train/CLASS/*.png and test/CLASS/*.png.")
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(each.name for each in folder.iterdir() if each.is_dir()))
-
-
 def _read(folder: Path, facts: ImageFacts, source: DataSource) -> Split:
-    unknown = sorted(set(_classes(folder)) - set(facts.classes))
+    unknown = sorted({each.name for each in folders_in(folder)} - set(facts.classes))
     if unknown:
         raise WavezooError(f"{folder} has the class {unknown[0]!r}, which the training images have not.")
     files = [
         (file, label)
         for label, name in enumerate(facts.classes)
-        for file in sorted((folder / name).rglob("*"))
+        if (folder / name).is_dir()
+        for file in files_below(folder / name)
         if file.suffix.lower() in SUFFIXES
     ]
     files = [files[index] for index in source.chosen(len(files))]
-    images = [_decode(file, facts.size) for file, _ in files]
-    shape = (0, facts.size, facts.size, facts.channels)
-    return Split(np.stack(images) if images else np.zeros(shape, np.uint8), np.array([y for _, y in files], np.int64))
+    images = np.empty((len(files), facts.size, facts.size, facts.channels), np.uint8)
+    for row, (file, _) in enumerate(files):
+        images[row] = _decode(file, facts.size)
+    return Split(images, np.array([label for _, label in files], np.int64))
 
 
 def _decode(file: Path, size: int) -> np.ndarray:
     try:
         with Image.open(file) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            picture = _eight_bits(opened).convert("RGB")
+        # Pillow's readers raise what they like on damaged files: OSError, SyntaxError, ValueError, struct.error.
+    except Exception as error:
         raise WavezooError(f"{file} is damaged or no image ({error}). Copy it again, or remove it.") from error
-    picture = F.resize(picture, size, InterpolationMode.BICUBIC)
-    return np.asarray(F.center_crop(picture, [size, size]))
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)))
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Bring 16 bits of grey, which Pillow would clip at 255, to 8; refuse numbers of which nobody knows the range."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in SIXTEEN_BITS):
+        return Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"its values are of Pillow's mode {picture.mode}, of no known range; save 8 or 16 bits")
+    return picture
 
 
 DATASETS = {
@@ -97,8 +108,8 @@ DATASETS = {
         description="""A folder of images of yours, one folder a class.
 
 Source: data.path, with train/CLASS/*.png and test/CLASS/*.png, and validation/CLASS/*.png if there is one; any format
-that Pillow reads. Shorter sides are brought to data.size, the centre is kept, colours are normalised as ImageNet's.
-All images are decoded once and kept in memory, 3 bytes a pixel.
+that Pillow reads, 8 or 16 bits. Hidden files and folders are left out. Shorter sides are brought to data.size, the
+centre is kept, colours are normalised as ImageNet's. All images are decoded once and kept in memory, 3 bytes a pixel.
 Splits: the folders; or a part of train for validation, by data.validation.""",
         facts=_facts,
         load=_load,

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 import struct
 import zlib
 from functools import partial
@@ -11,27 +12,33 @@ import numpy as np
 
 from wavezoo.data.entry import DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
+from wavezoo.data.folders import files_below
 from wavezoo.data.hub import load_hub_images, require_folder
 from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 UNSIGNED_BYTE = 8
+# As released, and with the dot that some unpackers and mirrors put.
+IDX_NAME = re.compile(r"(train|t10k)-(images[.-]idx3|labels[.-]idx1)-ubyte(\.gz)?")
 
 
 def _load(name: str, repository: str, source: DataSource) -> Splits:
-    if source.path is not None and (idx_files := sorted(require_folder(source.path).rglob("*-idx?-ubyte*"))):
-        return Splits(*(_read_split(idx_files, name, split, source) for split in ("train", "test")))
+    if source.path is not None:
+        idx_files = [file for file in files_below(require_folder(source.path)) if IDX_NAME.fullmatch(file.name)]
+        if idx_files:
+            return Splits(*(_read_split(idx_files, name, split, source) for split in ("train", "test")))
     return load_hub_images(DATASETS[name], repository, source, "L")
 
 
 def _read_split(idx_files: list[Path], name: str, split: str, source: DataSource) -> Split:
     prefix = {"train": "train", "test": "t10k"}[split]
     arrays = []
-    for kind in ("images-idx3", "labels-idx1"):
-        found = [file for file in idx_files if file.name.startswith(f"{prefix}-{kind}-ubyte")]
+    for kind, axes in (("images", 3), ("labels", 1)):
+        found = [file for file in idx_files if file.name.startswith(f"{prefix}-{kind}")]
         if not found:
-            raise WavezooError(f"data.path {source.path} has no {prefix}-{kind}-ubyte or {prefix}-{kind}-ubyte.gz.")
-        arrays.append(_read_idx(found[0]))
+            wanted = f"{prefix}-{kind}-idx{axes}-ubyte"
+            raise WavezooError(f"data.path {source.path} has no {wanted} or {wanted}.gz.")
+        arrays.append(_read_idx(found[0], axes))
     images, labels = arrays
     if len(images) != len(labels):
         raise WavezooError(f"data.path {source.path} has {len(images)} {prefix} images and {len(labels)} labels.")
@@ -40,11 +47,13 @@ def _read_split(idx_files: list[Path], name: str, split: str, source: DataSource
     return Split(images[chosen][..., None], labels[chosen].astype(np.int64))
 
 
-def _read_idx(file: Path) -> np.ndarray:
+def _read_idx(file: Path, wanted_axes: int) -> np.ndarray:
     """Return the array in an idx file: two zero bytes, element type, number of axes, their sizes, the elements."""
     try:
         content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         zero, element_type, axes = struct.unpack_from(">HBB", content)
+        if axes != wanted_axes:
+            raise ValueError(f"it has {axes} axes, not {wanted_axes}")
         shape = struct.unpack_from(f">{axes}I", content, 4)
         if (zero, element_type) != (0, UNSIGNED_BYTE) or len(content) != 4 + 4 * axes + math.prod(shape):
             raise ValueError(f"{len(content)} bytes do not hold the {shape} values that its header announces")

@@ -1,7 +1,6 @@
 """ListOps: nested lists of digits under minimum, maximum, median and sum modulo 10; read, and generated."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import numpy as np
 
 from wavezoo.data.entry import DatasetEntry, DataSource
 from wavezoo.data.facts import SequenceFacts
-from wavezoo.data.hub import require_folder
+from wavezoo.data.generation import check_seed, generating
+from wavezoo.data.hub import require_folder, whole_labels
 from wavezoo.data.splits import Split, Splits, TokenRuns
 from wavezoo.errors import WavezooError
 from wavezoo.files import writing
@@ -66,45 +66,31 @@ def generate(out: Path, seed: int, counts: dict[str, int], advanced: Callable[[i
     """Write ``basic_train.tsv``, ``basic_val.tsv`` and ``basic_test.tsv`` as the benchmark's release has them.
 
     Args:
-        out: the folder; what is there already for the same seed and counts is kept.
+        out: the folder; it appears when all is there, and what is there already for the same seed and counts is kept.
         seed: the same seed gives the same files.
         counts: samples of each split.
         advanced: is told how many samples are done.
 
     Raises:
-        WavezooError: if a count is not positive, or if the folder cannot be written or holds something else.
+        WavezooError: if a count is not positive, if there is no such seed, or if the folder cannot be written or holds
+            something else.
     """
     for split, count in counts.items():
         if count < 1:
             raise WavezooError(f"{split} is {count}; give at least 1 sample.")
-    made_by = {"task": "listops", "seed": seed, **counts}
-    check_same(out, made_by)
-    samples = draw_samples(seed)
-    for split, file in FILES.items():
-        rows = []
-        for tokens, value in (next(samples) for _ in range(counts[split])):
-            rows.append(f"{' '.join(tokens)}\t{value}\n")
-            advanced(1)
-        with writing(out / file) as beside:
-            beside.write_text("Source\tTarget\n" + "".join(rows), encoding="utf-8")
-
-
-def check_same(out: Path, made_by: dict[str, object]) -> None:
-    """Note in a folder what its data are made by, or check that they are made by the same.
-
-    Raises:
-        WavezooError: if the folder holds data made otherwise, or anything else.
-    """
-    note = out / "made_by.json"
-    if note.is_file():
-        found = json.loads(note.read_text(encoding="utf-8"))
-        if found != made_by:
-            raise WavezooError(f"{out} holds data made by {found}, not by {made_by}. Name another folder with --out.")
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise WavezooError(f"{out} exists already and holds something else. Name another folder with --out.")
-    with writing(note) as beside:
-        beside.write_text(json.dumps(made_by), encoding="utf-8")
+    check_seed(seed)
+    with generating(out, {"task": "listops", "seed": seed, **counts}) as folder:
+        if all((folder / file).is_file() for file in FILES.values()):
+            advanced(sum(counts.values()))
+            return
+        samples = draw_samples(seed)
+        for split, file in FILES.items():
+            rows = []
+            for tokens, value in (next(samples) for _ in range(counts[split])):
+                rows.append(f"{' '.join(tokens)}\t{value}\n")
+                advanced(1)
+            with writing(folder / file) as beside:
+                beside.write_text("Source\tTarget\n" + "".join(rows), encoding="utf-8")
 
 
 def _load(source: DataSource) -> Splits:
@@ -127,19 +113,19 @@ def _read(folder: Path, split: str, source: DataSource) -> Split:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise WavezooError(f"{file} cannot be read ({error}). Copy it again.") from error
     DATASETS["listops"].check_count(source, split, len(rows))
-    runs, labels = [], []
+    runs, values = [], []
     for index in source.chosen(len(rows)):
         row = rows[index]
         try:
             words = row["Source"].replace("(", " ").replace(")", " ").split()
             runs.append(np.array([*(IDS[word] for word in words), IDS["<end>"]], np.uint8))
-            labels.append(int(row["Target"]))
+            values.append(int(row["Target"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WavezooError(
                 f"{file}:{index + 2} is no expression and its value, separated by a tab ({error!r}). Copy it again; it "
                 "may be cut short."
             ) from None
-    return Split(TokenRuns.joined(runs), np.asarray(labels, dtype=np.int64))
+    return Split(TokenRuns.joined(runs), whole_labels(values, str(file)))
 
 
 DATASETS = {

@@ -1,12 +1,9 @@
 """Pathfinder and Path-X: are two discs the ends of one dashed curve? Read, and generated."""
 
-import json
+import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +11,20 @@ from PIL import Image
 
 from wavezoo.data.entry import PIXELS_AS_TOKENS, DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
-from wavezoo.data.hub import require_folder
-from wavezoo.data.sequences.listops import check_same
-from wavezoo.data.sequences.pathfinder_images import TASKS, Task, draw_image
+from wavezoo.data.folders import files_below
+from wavezoo.data.generation import check_seed, generating, read_note
+from wavezoo.data.hub import require_folder, whole_labels
+from wavezoo.data.sequences.pathfinder_drawers import Drawers, Drawn
+from wavezoo.data.sequences.pathfinder_task import TASKS
 from wavezoo.data.splits import Split, Splits
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.errors import DataWarning, WavezooError, not_allowed
 from wavezoo.files import writing
 
 CLASSES = ("apart", "connected")
 # Samples in one folder, written as a whole; what an interrupted generation continues at.
 SHARD = 1000
+# Images that a process draws at a time.
+JOB = 50
 # Dashes of a target curve: easy, intermediate and hard. The release's folders are curv_baseline and
 # curv_contour_length_9 and _14.
 CONTOUR_LENGTHS = (6, 9, 14)
@@ -41,7 +42,7 @@ def generate(
     """Write images and labels as the Long Range Arena's release has them, ``imgs/N/*.png`` and ``metadata/N.npy``.
 
     Args:
-        out: the folder; a generation that was broken off there is continued.
+        out: the folder; it appears when all is there, and a generation that was broken off is continued.
         size: 32 for Pathfinder, 128 for Path-X.
         count: number of images.
         seed: the same seed gives the same images, whatever the number of workers.
@@ -50,64 +51,41 @@ def generate(
         contour_length: dashes of a target curve: 6 is easy, 9 intermediate, 14 hard, the benchmark's.
 
     Raises:
-        WavezooError: if there is no such size or contour length, or if the folder cannot be written or holds something
-            else.
+        WavezooError: if there is no such size, contour length or seed, if the folder cannot be written or holds
+            something else, or if a process was killed.
     """
     if size not in TASKS:
         raise not_allowed("size", size, TASKS)
     if contour_length not in CONTOUR_LENGTHS:
         raise not_allowed("contour_length", contour_length, CONTOUR_LENGTHS)
-    task = replace(TASKS[size], target_segments=contour_length)
     for what, number in (("count", count), ("workers", workers)):
         if number < 1:
             raise WavezooError(f"{what} is {number}; give at least 1.")
+    check_seed(seed)
+    task = replace(TASKS[size], target_segments=contour_length)
     made_by = {"task": "pathfinder", "size": size, "contour_length": contour_length, "count": count, "seed": seed}
-    check_same(out, made_by)
-    shards = [(shard, range(shard * SHARD, min((shard + 1) * SHARD, count))) for shard in range(-(-count // SHARD))]
-    missing = []
-    for shard, indices in shards:
-        if _metadata_file(out, shard).is_file():
-            advanced(len(indices))
-        else:
-            missing.append((shard, indices))
-    # Started afresh: a forked child of a process with threads may hang.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        running = [
-            (shard, [pool.submit(_draw_some, task, seed, part) for part in _parts(indices)])
-            for shard, indices in missing
-        ]
-        try:
-            for shard, futures in running:
-                drawn = []
-                for future in futures:
-                    drawn += future.result()
-                    advanced(len(future.result()))
-                _write_shard(out, shard, drawn)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    shards = {shard: range(shard * SHARD, min((shard + 1) * SHARD, count)) for shard in range(-(-count // SHARD))}
+    with generating(out, made_by) as folder:
+        missing = {shard: images for shard, images in shards.items() if not _metadata_file(folder, shard).is_file()}
+        advanced(count - sum(len(images) for images in missing.values()))
+        jobs = [images[start : start + JOB] for images in missing.values() for start in range(0, len(images), JOB)]
+        if not jobs:
+            return
+        with Drawers(min(workers, len(jobs))) as drawers:
+            parts = drawers.draw(task, seed, jobs)
+            for shard, images in missing.items():
+                drawn: list[Drawn] = []
+                while len(drawn) < len(images):
+                    drawn += (part := next(parts))
+                    advanced(len(part))
+                _write_shard(folder, shard, drawn)
 
 
-def _parts(indices: range) -> list[range]:
-    return [indices[start : start + 50] for start in range(0, len(indices), 50)]
-
-
-def _draw_some(task: Task, seed: int, indices: range) -> list[tuple[int, bytes, int]]:
-    drawn = []
-    for index in indices:
-        image, label = draw_image(task, seed, index)
-        buffer = BytesIO()
-        Image.fromarray(image).save(buffer, "png")
-        drawn.append((index, buffer.getvalue(), label))
-    return drawn
-
-
-def _write_shard(out: Path, shard: int, drawn: list[tuple[int, bytes, int]]) -> None:
-    folder = out / "imgs" / str(shard)
+def _write_shard(out: Path, shard: int, drawn: list[Drawn]) -> None:
     lines = []
-    for index, content, label in drawn:
-        with writing(folder / f"sample_{index % SHARD}.png") as beside:
-            beside.write_bytes(content)
+    for index, label, png in drawn:
+        with writing(out / "imgs" / str(shard) / f"sample_{index % SHARD}.png") as beside:
+            beside.write_bytes(png)
         lines.append(f"imgs/{shard} sample_{index % SHARD}.png {index} {label}\n")
     # Last, so that a shard with its metadata is whole.
     with writing(_metadata_file(out, shard)) as beside:
@@ -126,15 +104,16 @@ def _load(size: int, source: DataSource) -> Splits:
             f"`wavezoo generate pathfinder --size {size} --out DIR`."
         )
     folder = require_folder(source.path)
-    files = sorted((folder / "metadata").glob("*.npy"), key=lambda file: (len(file.stem), file.stem))
+    listed = files_below(folder / "metadata") if (folder / "metadata").is_dir() else []
+    files = sorted((each for each in listed if each.suffix == ".npy"), key=lambda file: (len(file.stem), file.stem))
     if not files:
         raise WavezooError(f"data.path {folder} has no metadata/*.npy; it is no folder of Pathfinder images.")
     entries = [entry for file in files for entry in _entries(file)]
-    made_by = folder / "made_by.json"
-    if made_by.is_file() and len(entries) < (wanted := json.loads(made_by.read_text(encoding="utf-8"))["count"]):
+    wanted = (read_note(folder) or {}).get("count")
+    if isinstance(wanted, int) and len(entries) < wanted:
         raise WavezooError(
-            f"{folder} holds {len(entries):,} of {wanted:,} images: its generation was broken off. Run the same "
-            "`wavezoo generate` again; it continues."
+            f"{folder} holds {len(entries):,} of {wanted:,} images: some are lost. Run the same `wavezoo generate` "
+            "again; it makes what is missing."
         )
     tenth = len(entries) // 10
     cuts = {"train": entries[: len(entries) - 2 * tenth], "validation": entries[-2 * tenth : -tenth or None]}
@@ -146,7 +125,8 @@ def _entries(file: Path) -> list[tuple[str, int]]:
     """Return the images that a metadata file lists, by their paths, and their labels: its fourth field."""
     try:
         rows = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
-        return [(f"{row[0]}/{row[1]}", int(row[3])) for row in rows]
+        labels = whole_labels((row[3] for row in rows), str(file))
+        return [(f"{row[0]}/{row[1]}", label) for row, label in zip(rows, labels.tolist(), strict=True)]
     except (OSError, ValueError, IndexError) as error:
         raise WavezooError(f"{file} is damaged or cut short ({error}). Copy it again.") from error
 
@@ -154,15 +134,30 @@ def _entries(file: Path) -> list[tuple[str, int]]:
 def _read_images(folder: Path, entries: list[tuple[str, int]], size: int, source: DataSource) -> Split:
     entries = [entries[index] for index in source.chosen(len(entries))]
     images = np.empty((len(entries), size, size, 1), np.uint8)
+    empty = []
     for row, (name, _) in enumerate(entries):
         try:
+            if (folder / name).stat().st_size == 0:
+                empty.append(row)
+                continue
             with Image.open(folder / name) as image:
                 images[row, :, :, 0] = np.asarray(image.convert("L"))
-        except (OSError, ValueError) as error:
+        # Pillow's readers raise what they like on damaged files: OSError, SyntaxError, ValueError, struct.error.
+        except Exception as error:
             raise WavezooError(
                 f"{folder / name} is missing, damaged or not {size} x {size} ({error}). Copy it again."
             ) from error
-    return Split(images, np.array([label for _, label in entries], np.int64))
+    labels = np.array([label for _, label in entries], np.int64)
+    if not empty:
+        return Split(images, labels)
+    # The release itself has one, sample_172.png of curv_baseline.
+    warnings.warn(
+        f"{folder}: {len(empty)} of {len(entries):,} images are left out, files without content, such as "
+        f"{entries[empty[0]][0]}.",
+        DataWarning,
+        stacklevel=2,
+    )
+    return Split(np.delete(images, empty, 0), np.delete(labels, empty))
 
 
 NAMES = {32: "lra_pathfinder", 128: "lra_pathx"}

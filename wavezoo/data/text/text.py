@@ -1,21 +1,24 @@
 """Text, byte by byte."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
 from wavezoo.data.facts import SequenceFacts
-from wavezoo.data.hub import open_splits, require_columns, require_folder
+from wavezoo.data.folders import files_below, folders_in
+from wavezoo.data.hub import explained, open_splits, require_columns, require_folder, whole_labels
 from wavezoo.data.splits import Split, Splits, TokenRuns
 from wavezoo.errors import WavezooError
 
 REPOSITORY = "stanfordnlp/imdb"
 CLASSES = ("negative", "positive")
-# Folders of the original release, which also has unlabelled texts.
+# Folders of the original release, which has another one of texts without labels.
 FOLDERS = {"neg": 0, "pos": 1}
+UNLABELLED = "unsup"
 LONGEST = 4096
 
 
@@ -29,11 +32,11 @@ def _longest(source: DataSource) -> int:
 
 def _classes(source: DataSource) -> tuple[str, ...]:
     if (folder := _text_folder(source)) is None:
-        return tuple(source.options["classes"] or CLASSES)
+        return source.options["classes"] or CLASSES
     if source.options["classes"] is not None:
         raise WavezooError("data.classes is for tables; in a folder of texts the classes are its folders.")
-    names = {each.name for each in (folder / "train").iterdir() if each.is_dir() and any(each.glob("*.txt"))}
-    return CLASSES if names >= set(FOLDERS) else tuple(sorted(names))
+    names = {each.name for each in folders_in(folder / "train") if _texts_in(each)}
+    return CLASSES if names - {UNLABELLED} == set(FOLDERS) else tuple(sorted(names))
 
 
 def _text_folder(source: DataSource) -> Path | None:
@@ -41,7 +44,13 @@ def _text_folder(source: DataSource) -> Path | None:
     if source.path is None:
         return None
     folder = require_folder(source.path)
-    return folder if any(folder.glob("train/*/*.txt")) else None
+    if not (folder / "train").is_dir():
+        return None
+    return folder if any(_texts_in(each) for each in folders_in(folder / "train")) else None
+
+
+def _texts_in(folder: Path) -> list[Path]:
+    return [file for file in files_below(folder) if file.suffix == ".txt" and file.parent == folder]
 
 
 def _load(source: DataSource) -> Splits:
@@ -49,14 +58,17 @@ def _load(source: DataSource) -> Splits:
         classes = _classes(source)
         return Splits(*(_read_folder(folder, split, classes, source) for split in ("train", "test")))
     text_column, label_column = (DATASETS["text"].column(source, each) for each in ("text", "label"))
-    splits = open_splits(REPOSITORY, source)
+    splits = open_splits(REPOSITORY, source, text_column)
+    names = {name: number for number, name in enumerate(_classes(source))}
 
     def read(name: str) -> Split:
-        split = require_columns(splits, name, [text_column, label_column], source)
-        if source.path is None:
-            DATASETS["text"].check_count(source, name, len(split))
-        split = split.select(source.chosen(len(split)))
-        return _tokens(split[text_column], [_label(label, source) for label in split[label_column]], source)
+        with explained(REPOSITORY, source.path):
+            split = require_columns(splits, name, [text_column, label_column], source)
+            if source.path is None:
+                DATASETS["text"].check_count(source, name, len(split))
+            split = split.select(source.chosen(len(split)))
+            labels = whole_labels(split[label_column], f"the {name} split of {source.path or REPOSITORY}", names)
+            return _tokens(split[text_column], labels, source)
 
     return Splits(read("train"), read("test"), read("validation") if "validation" in splits else None)
 
@@ -64,34 +76,33 @@ def _load(source: DataSource) -> Splits:
 def _read_folder(folder: Path, split: str, classes: tuple[str, ...], source: DataSource) -> Split:
     if not (folder / split).is_dir():
         raise WavezooError(f"{folder} has no folder {split}; texts are in train/CLASS/*.txt and test/CLASS/*.txt.")
-    names = {index: name for name, index in FOLDERS.items()} if classes == CLASSES else dict(enumerate(classes))
-    files = [(file, label) for label, name in names.items() for file in sorted((folder / split / name).glob("*.txt"))]
+    numbers = FOLDERS if classes == CLASSES else {name: number for number, name in enumerate(classes)}
+    found = {each.name: _texts_in(each) for each in folders_in(folder / split)}
+    if classes == CLASSES:
+        found.pop(UNLABELLED, None)
+    if unknown := [name for name, files in found.items() if files and name not in numbers]:
+        raise WavezooError(f"{folder / split} has the class {unknown[0]!r}, which the training texts have not.")
+    files = [(file, number) for name, number in numbers.items() for file in found.get(name, [])]
     files = [files[index] for index in source.chosen(len(files))]
     try:
-        return _tokens([file.read_bytes() for file, _ in files], [label for _, label in files], source)
+        texts = [file.read_bytes() for file, _ in files]
     except OSError as error:
         raise WavezooError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    return _tokens(texts, np.asarray([number for _, number in files], dtype=np.int64), source)
 
 
-def _label(label: Any, source: DataSource) -> int:
-    classes = _classes(source)
-    if label in classes:
-        return classes.index(label)
-    if isinstance(label, int):
-        return label
-    raise WavezooError(
-        f"a label is {label!r}; labels are whole numbers, or one of {', '.join(classes)}. data.classes names others."
-    )
-
-
-def _tokens(texts: list[Any], labels: list[int], source: DataSource) -> Split:
+def _tokens(texts: Iterable[object], labels: np.ndarray, source: DataSource) -> Split:
     runs = []
+    where = source.path or REPOSITORY
     for index, text in enumerate(texts):
-        content = text.encode() if isinstance(text, str) else text
+        if not isinstance(text, str | bytes):
+            raise WavezooError(f"text {index} of {where} is {text!r}, no text. data.columns names the column of texts.")
+        # What is no character by itself, half of a surrogate pair, has no bytes.
+        content = text.encode(errors="replace") if isinstance(text, str) else text
         if not content:
-            raise WavezooError(f"text {index} of {source.path or REPOSITORY} is empty. Remove it, or give it a text.")
+            raise WavezooError(f"text {index} of {where} is empty. Remove it, or give it a text.")
         runs.append(np.frombuffer(content, np.uint8)[: _longest(source)])
-    return Split(TokenRuns.joined(runs), np.asarray(labels, dtype=np.int64))
+    return Split(TokenRuns.joined(runs), labels)
 
 
 DATASETS = {
