@@ -35,7 +35,7 @@ def _recipes() -> list[tuple[str, str]]:
 
 
 def _shipped_datasets() -> list[tuple[str, str]]:
-    from wavezoo.data import DATASETS
+    from wavezoo.data.builtin import DATASETS
 
     return [(name, dataset.description) for name, dataset in DATASETS.items()]
 
