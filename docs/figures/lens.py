@@ -1,7 +1,7 @@
 """Draws lens.png: a plane wave in a medium that has learned to gather it at a chosen point.
 
-One wave operator, one channel: its speed is a learned map over the grid, its damping absorbs at the edges. It is trained
-for half a minute on a CPU to gather as much as it can of the wave at one point.
+One wave operator, one channel: its speed is a learned map over the grid, its damping absorbs at the edges. It is
+trained for half a minute on a CPU to gather as much as it can of the wave at one point.
 
     python docs/figures/lens.py
 """

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import typer
 
-from wavezoo.cli import bench, export, generate, names, training
+from wavezoo.cli import bench, export, generate, names, results, training
 from wavezoo.cli.faults import exit_code_of
 from wavezoo.errors import PluginWarning
 
@@ -27,6 +27,7 @@ app.command(name="plugins")(names.plugins)
 app.command()(names.check)
 app.add_typer(generate.app, name="generate")
 app.add_typer(bench.app, name="bench")
+app.add_typer(results.app, name="results")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

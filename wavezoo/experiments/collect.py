@@ -67,7 +67,7 @@ def _record(
                 **(dict(zip(varied, setting, strict=True)) or {"recipe": recipe}),
                 "parameters": ordered[0]["parameters"],
                 "accuracy": [each["accuracy"] for each in ordered],
-                "seconds": [each["seconds"] for each in ordered],
+                "seconds": [round(each["seconds"], 1) for each in ordered],
             }
         )
     settings = [Column(key=key, title=key.removeprefix("model."), code=True) for key in varied]
