@@ -1,5 +1,8 @@
 """Batches: what is drawn for a sample depends on seed, epoch and sample alone; padding changes nothing."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from PIL import Image
 
 from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
 from wavezoo.data import ImageFacts, SequenceFacts, Split, TokenRuns, find_dataset
+from wavezoo.errors import WavezooError
 from wavezoo.train import load_run, smoke, train
 from wavezoo.train.loaders import EpochSampler, build_loader
 from wavezoo.train.prepare import build_model
@@ -183,3 +187,72 @@ def test_byte_tokens_train(tmp_path):
     model = load_run(tmp_path / "run").model
     assert model.vocab_size == 256
     assert summary["best_by"] == "validation"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["foo-m9", "rand-foo9", "rand-m", "rand-mx", "rand-t", "rand-tnone", "rand-m9-", "", "rand-m-1", "rand-m٣"],
+)
+def test_policies_that_are_none(policy):
+    with pytest.raises(WavezooError, match="which is no policy of timm's"):
+        loader(f"augmentation.rand_augment={policy!r}")
+
+
+def test_a_policy_is_refused_by_python_without_asserts_too():
+    code = (
+        "from pathlib import Path\nfrom wavezoo.config.recipe import find_recipe, load_recipe\n"
+        "from wavezoo.train import train\n"
+        "train(load_recipe(find_recipe('quickstart'), ['augmentation.rand_augment=foo-m9']), Path('nowhere'), 'cpu')\n"
+    )
+    ended = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False)
+    assert "WavezooError: augmentation.rand_augment is 'foo-m9'" in ended.stderr
+
+
+def test_images_are_kept_once():
+    split = images()
+    assert np.shares_memory(loader(split=split).dataset.images.numpy(), split.inputs)
+
+
+MAPS = ImageFacts(("a", "b"), 3, 8, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), target="class_map")
+
+
+def class_maps(count=24):
+    """Images whose first channel tells the class of each pixel."""
+    inputs = images(count).inputs
+    return Split(inputs, (inputs[..., 0] > 127).astype(np.uint8))
+
+
+def bright(pixels):
+    return ((pixels[:, 0] * FACTS.std[0] + FACTS.mean[0]) * 255 > 127.5).long()
+
+
+def test_targets_of_pixels_are_mirrored_with_them():
+    pixels, targets = epoch(loader("augmentation.horizontal_flip=0.5", split=class_maps(), facts=MAPS))
+    assert targets.dtype == torch.int64
+    assert targets.shape == (24, 8, 8)
+    assert torch.equal(targets, bright(pixels))
+    unmoved, _ = epoch(loader(split=class_maps(), facts=MAPS))
+    assert not torch.equal(pixels, unmoved)
+
+
+def test_targets_of_pixels_are_enlarged_and_read_row_by_row_with_them():
+    _, targets = epoch(loader(training=False, resolution=2.0, split=class_maps(), facts=MAPS))
+    expected = class_maps().targets.repeat(2, 1).repeat(2, 2)
+    assert torch.equal(targets, torch.from_numpy(expected).long())
+    _, rows = epoch(loader(training=False, sequences=True, split=class_maps(), facts=MAPS))
+    assert torch.equal(rows, torch.from_numpy(class_maps().targets.reshape(24, 64)).long())
+
+
+@pytest.mark.parametrize("change", ["crop_padding=2", "rand_augment=rand-m9", "random_erasing=0.5", "mixup=0.2"])
+def test_what_would_leave_the_targets_of_pixels_behind_is_refused(change):
+    with pytest.raises(WavezooError, match="would change samples and not the targets"):
+        loader(f"augmentation.{change}", split=class_maps(), facts=MAPS)
+
+
+def test_fields_to_fields_in_their_own_numbers():
+    rng = np.random.default_rng(0)
+    split = Split(rng.normal(2, 3, (8, 8, 8, 1)).astype(np.float32), rng.normal(size=(8, 2, 8, 8)).astype(np.float32))
+    facts = ImageFacts((), 1, 8, (2.0,), (3.0,), target="field", target_channels=2)
+    values, targets = epoch(loader(training=False, split=split, facts=facts))
+    assert torch.allclose(values[:, 0], torch.from_numpy((split.inputs[..., 0] - 2) / 3))
+    assert torch.equal(targets, torch.from_numpy(split.targets))

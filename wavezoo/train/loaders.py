@@ -6,16 +6,12 @@ Shapes: B samples; images ``(B, C, H, W)``; sequences ``(B, N, F)`` or token ids
 True at the elements, where lengths differ.
 """
 
-import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
-from timm.data.auto_augment import rand_augment_transform
-from timm.data.random_erasing import RandomErasing
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -25,6 +21,7 @@ from torchvision.transforms import functional as TF
 from wavezoo.config.recipe import AugmentationSection, Recipe
 from wavezoo.data import Facts, ImageFacts, SequenceFacts, Split, TokenRuns
 from wavezoo.errors import WavezooError
+from wavezoo.train.augmentation import by_sample, check_augmentation, cropped, mirrored, seeded
 from wavezoo.train.interruption import leave_ctrl_c_to_the_main_process
 
 # The index of a sample and the seed of what is drawn at random for it.
@@ -117,18 +114,18 @@ class ImageBatches(Batches):
         self.target = facts.target
         self.size = facts.size if size is None else size
         self.augmentation = augmentation
-        self.rand_augment, self.erase = _by_sample(augmentation, facts)
+        self.rand_augment, self.erase = by_sample(augmentation, facts)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
         indices = [index for index, _ in keys]
         images, targets = self.images[indices].contiguous(), self.targets(indices)
         if self.augmentation is not None:
             drawn = np.stack([np.random.default_rng(seed).random(3) for _, seed in keys])
-            images = _cropped(images, self.augmentation.crop_padding, drawn[:, :2])
+            images = cropped(images, self.augmentation.crop_padding, drawn[:, :2])
             flipped = torch.from_numpy(drawn[:, 2] < self.augmentation.horizontal_flip)
-            images = _mirrored(images, flipped)
+            images = mirrored(images, flipped)
             if self.target != "class":
-                targets = _mirrored(targets, flipped)
+                targets = mirrored(targets, flipped)
         if self.rand_augment is not None:
             images = torch.stack(
                 [self._rand_augmented(image, seed) for image, (_, seed) in zip(images, keys, strict=True)]
@@ -139,7 +136,7 @@ class ImageBatches(Batches):
         normal = (images - self.mean) / self.std
         if self.erase is not None:
             for image, (_, seed) in zip(normal, keys, strict=True):
-                with _seeded(seed):
+                with seeded(seed):
                     self.erase(image)
         return normal, targets
 
@@ -153,7 +150,7 @@ class ImageBatches(Batches):
     def _rand_augmented(self, image: Tensor, seed: int) -> Tensor:
         pixels = image.permute(1, 2, 0).numpy()
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-        with _seeded(seed):
+        with seeded(seed):
             changed = np.array(self.rand_augment(picture))
         return torch.from_numpy(changed.reshape(pixels.shape)).permute(2, 0, 1)
 
@@ -245,7 +242,7 @@ def build_loader(
             f"batch_size is {recipe.batch_size}, more than the {len(split)} training samples. Lower it, or raise "
             "data.limit_samples."
         )
-    _check_augmentation(recipe.augmentation, facts, sequences)
+    check_augmentation(recipe.augmentation, facts, sequences)
     dataset: Dataset[Any]
     if isinstance(facts, ImageFacts):
         size = round(facts.size * resolution)
@@ -272,77 +269,3 @@ def build_loader(
 
 def _as_it_is(batch: Any) -> Any:
     return batch
-
-
-def _check_augmentation(settings: AugmentationSection, facts: Facts, sequences: bool) -> None:
-    default = AugmentationSection()
-    for name in AugmentationSection.model_fields:
-        if getattr(settings, name) == getattr(default, name) or name == "label_smoothing":
-            continue
-        if isinstance(facts, ImageFacts) == (name == "shift"):
-            kind = "sequences" if name == "shift" else "images"
-            raise WavezooError(f"augmentation.{name} is for {kind}, which these data are not. Leave it out.")
-        if name in ("mixup", "cutmix") and sequences:
-            raise WavezooError(f"augmentation.{name} is for image models. Leave it out.")
-        if facts.target != "class" and name != "horizontal_flip":
-            raise WavezooError(f"augmentation.{name} would change samples and not the targets of their cells. Drop it.")
-
-
-def _by_sample(settings: AugmentationSection | None, facts: ImageFacts) -> tuple[Any, RandomErasing | None]:
-    """Return timm's RandAugment and random erasing, each None where it is off."""
-    if settings is None:
-        return None, None
-    erase = RandomErasing(settings.random_erasing, mode="pixel", device="cpu") if settings.random_erasing else None
-    if settings.rand_augment is None:
-        return None, erase
-    fill = tuple(int(255 * value) for value in facts.mean)
-    try:
-        policy = rand_augment_transform(settings.rand_augment, {"img_mean": fill if len(fill) > 1 else fill[0]})
-    except (AssertionError, ValueError, KeyError) as error:
-        raise WavezooError(
-            f"augmentation.rand_augment is {settings.rand_augment!r}, which timm does not understand. Give a policy "
-            "such as rand-m9-mstd0.5."
-        ) from error
-    for operation in policy.ops:
-        if operation.name.startswith("Posterize"):
-            operation.aug_fn = _posterized
-    return policy, erase
-
-
-def _posterized(image: Image.Image, bits: int, **options: Any) -> Image.Image:
-    # Recent versions of Pillow refuse the zero bits that timm's asks for at its strongest.
-    return ImageOps.posterize(image, min(max(bits, 1), 8))
-
-
-def _cropped(images: Tensor, padding: int, places: np.ndarray) -> Tensor:
-    """Pad images with zeros and cut windows of the same size out, at ``places`` ``(B, 2)`` between 0 and 1."""
-    if not padding:
-        return images
-    size = images.shape[-1]
-    corners = (torch.from_numpy(places) * (2 * padding + 1)).long()
-    rows, columns = (corners[:, axis, None] + torch.arange(size) for axis in (0, 1))
-    padded = F.pad(images, (padding,) * 4)
-    sample, channel = torch.arange(len(images)), torch.arange(images.shape[1])
-    return padded[
-        sample[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]
-    ]
-
-
-def _mirrored(values: Tensor, chosen: Tensor) -> Tensor:
-    """Mirror the chosen samples, ``(B,)``, left to right."""
-    return torch.where(chosen.view(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed what timm draws from, and leave it as it was found."""
-    states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.random.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.random.set_rng_state(states[2])
