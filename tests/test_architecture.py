@@ -25,7 +25,7 @@ ALLOWED = {
     "experiments": {"config", "errors", "experiments", "files", "runs", "train"},
     "testing": {"config", "errors", "mixers", "plugins", "testing", "wave"},
     "bench": {"bench", "config", "errors", "mixers", "models", "wave"},
-    "export": {"config", "data", "errors", "export", "files", "models", "runs", "train", "wave"},
+    "export": {"config", "data", "errors", "export", "files", "models", "plugins", "runs", "train", "wave"},
     "cli": {
         "bench",
         "cli",

@@ -4,11 +4,10 @@ import types
 from pathlib import Path
 
 import pytest
-import timm
 
 from wavezoo.cli.describe import list_names
 from wavezoo.data.builtin import DATASETS
-from wavezoo.models.sequence import SEQUENCE_MODELS
+from wavezoo.models.registry import create_model
 from wavezoo.plugins.axes import AXES
 from wavezoo.plugins.hooks import HOOKS
 from wavezoo.plugins.registry import registry
@@ -43,10 +42,8 @@ def test_every_choice_is_named(option):
 
 @pytest.mark.parametrize("name", [name for name, _ in list_names("models") if not name.endswith("_paper")])
 def test_every_model_is_in_the_table_with_its_parameters(name):
-    if name in SEQUENCE_MODELS:
-        model = SEQUENCE_MODELS[name](in_features=1, device="meta")
-    else:
-        model = timm.create_model(name, device="meta")
+    sequence = registry.models()[name].kind == "sequence"
+    model = create_model(name, device="meta", **({"in_features": 1} if sequence else {}))
     parameters = sum(each.numel() for each in model.parameters())
     row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
     assert row.endswith(f"| {parameters / 1e6:.{1 if parameters > 1.3e7 else 2}f} M |")

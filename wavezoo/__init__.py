@@ -5,7 +5,10 @@ from importlib.metadata import version
 from wavezoo.config.spec import create_mixer, create_operator
 from wavezoo.errors import PluginError, PluginWarning, ReverseWarning, WavezooError
 from wavezoo.mixers.base import Mixer
-from wavezoo.models.sequence import WavePDESequence, create_sequence_model
+from wavezoo.models.dense import WavePDEDense
+from wavezoo.models.entry import ModelEntry
+from wavezoo.models.registry import create_model, create_sequence_model
+from wavezoo.models.sequence import WavePDESequence
 from wavezoo.models.wavepde import WavePDE
 from wavezoo.plugins.hooks import hookimpl
 from wavezoo.plugins.loading import load_plugin, register
@@ -27,6 +30,7 @@ __all__ = [
     "Kick",
     "Laplacian",
     "Mixer",
+    "ModelEntry",
     "Modes",
     "ParameterField",
     "PluginError",
@@ -37,11 +41,13 @@ __all__ = [
     "Trajectory",
     "WaveOperator",
     "WavePDE",
+    "WavePDEDense",
     "WavePDESequence",
     "WaveState",
     "WaveSystem",
     "WavezooError",
     "create_mixer",
+    "create_model",
     "create_operator",
     "create_sequence_model",
     "hookimpl",

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 MOST_CHOICES = 12
+MOST_LETTERS = 120
 
 
 class WavezooError(ValueError):
@@ -26,10 +27,22 @@ class ReverseWarning(UserWarning):
     """A trajectory was computed again instead of run backwards; the message says why."""
 
 
+def shown(value: object) -> str:
+    """Return how a message shows a ``value``: an array by its shape, an object by its class, long text cut."""
+    if getattr(value, "ndim", 0):
+        return f"a {type(value).__name__} of shape {tuple(getattr(value, 'shape', ()))}"
+    # Modules and other objects print themselves at length, or as an address.
+    text = repr(value)
+    if "\n" in text or (text.startswith("<") and not isinstance(value, type)):
+        return f"an object of the class {type(value).__name__}"
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+
+
 def nearest_first(value: object, allowed: Iterable[object]) -> list[str]:
     """Return ``allowed`` as text, the entries most like ``value`` first."""
     names = list(dict.fromkeys(str(name) for name in allowed))
-    likeness = {name: difflib.SequenceMatcher(None, str(value).lower(), name.lower()).ratio() for name in names}
+    text = value.lower() if isinstance(value, str) else shown(value)
+    likeness = {name: difflib.SequenceMatcher(None, text, name.lower()).ratio() for name in names}
     return sorted(names, key=lambda name: -likeness[name])
 
 
@@ -43,12 +56,12 @@ def not_allowed(what: str, value: object, allowed: Iterable[object], next_step: 
         next_step: a sentence that says how to get on.
     """
     choices = nearest_first(value, allowed)
-    shown = ", ".join(choices[:MOST_CHOICES]) or "nothing"
+    listed = ", ".join(choices[:MOST_CHOICES]) or "nothing"
     more = f" and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
-    return WavezooError(f"{what} is {value!r}; allowed, nearest first: {shown}{more}. {next_step}".rstrip())
+    return WavezooError(f"{what} is {shown(value)}; allowed, nearest first: {listed}{more}. {next_step}".rstrip())
 
 
 def require_positive(what: str, value: float) -> None:
     """Raise `WavezooError` unless ``value`` is a finite number above zero."""
     if not 0 < value < float("inf"):
-        raise WavezooError(f"{what} is {value!r}; give a finite number greater than 0.")
+        raise WavezooError(f"{what} is {shown(value)}; give a finite number greater than 0.")

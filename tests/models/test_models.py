@@ -7,7 +7,7 @@ import timm.optim
 import torch
 
 import wavezoo
-from wavezoo.config.spec import PRESETS
+from wavezoo.config.presets import PRESETS
 from wavezoo.nn.norm import NORMS
 from wavezoo.plugins.registry import registry
 from wavezoo.wave.convolution import GridConv
@@ -56,7 +56,7 @@ def test_the_paper_models_are_the_published_layer_and_block(name):
     assert isinstance(operator, wavezoo.WaveOperator)
     published = wavezoo.create_operator(operator.channels, 2, "paper")
     assert repr(operator) == repr(published)
-    assert PRESETS["paper"]["courant_guard"] == operator.courant_guard == "off"
+    assert PRESETS["paper"].choices["courant_guard"] == operator.courant_guard == "off"
 
 
 @pytest.mark.parametrize("gradient", ["recompute", "reverse"])

@@ -9,10 +9,11 @@ from timm.optim import create_optimizer_v2
 from torch import nn
 
 import wavezoo
-from wavezoo.models.sequence import SEQUENCE_MODELS, SEQUENCE_POOLS
+from wavezoo.models.registry import names_of_kind
+from wavezoo.models.sequence import SEQUENCE_POOLS
 from wavezoo.plugins.registry import registry
 
-NAMES = list(SEQUENCE_MODELS)
+NAMES = names_of_kind("sequence")
 MIXERS = list(registry.schemes("mixers"))
 # Every Laplacian that needs no graph, by its name; one knows a single length only.
 LAPLACIANS = [name for name, scheme in registry.schemes("laplacians").items() if 1 in scheme.ndims and name != "graph"]

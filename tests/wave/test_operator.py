@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import wavezoo
-from wavezoo.config.spec import PRESETS
+from wavezoo.config.presets import PRESETS
 from wavezoo.plugins.registry import registry
 from wavezoo.testing.conformance import cases
 from wavezoo.testing.integrators import largest_amplification

@@ -8,7 +8,7 @@ import torch
 
 from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
 from wavezoo.errors import WavezooError
-from wavezoo.models.sequence import create_sequence_model
+from wavezoo.models.registry import create_sequence_model
 
 LENGTHS = (1024, 2048, 4096, 8192, 16384)
 

@@ -1,18 +1,16 @@
 """What there is, by name, and what each thing is, in words: read from the docstrings and facts themselves."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, cast
-
-import timm
-from torch import nn
+from collections.abc import Sequence
+from typing import Any
 
 from wavezoo.cli.listing import list_names
+from wavezoo.config.options import scheme_options
+from wavezoo.config.presets import OPERATOR_CHOICES, PRESETS
 from wavezoo.config.recipe import find_recipe, recipe_names
-from wavezoo.config.spec import OPERATOR_CHOICES, scheme_options
 from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.models.sequence import SEQUENCE_MODELS
+from wavezoo.models.registry import model_options
 from wavezoo.plugins.axes import AXES, KINDS
 from wavezoo.plugins.registry import registry
 from wavezoo.wave.scheme import Scheme
@@ -25,14 +23,8 @@ def describe(name: str) -> str:
         WavezooError: if there is none.
     """
     texts = [_describe_scheme(axis, name) for axis in AXES if name in registry.schemes(axis)]
-    if timm.is_model(name) and name in dict(list_names("models")):
-        model = timm.create_model(name, device="meta")
-        facts = {"input": cast(Any, model.pretrained_cfg)["input_size"]}
-        texts.append(_describe_model(name, timm.model_entrypoint(name), model, facts))
-    if name in SEQUENCE_MODELS:
-        sequence_model = SEQUENCE_MODELS[name](in_features=1, device="meta")
-        facts = {"input": "sequences (B, N, in_features), or token ids (B, N); counted with in_features=1, no classes"}
-        texts.append(_describe_model(name, SEQUENCE_MODELS[name], sequence_model, facts))
+    if name in registry.models():
+        texts.append(_describe_model(name))
     if name in recipe_names():
         path = find_recipe(name)
         texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
@@ -53,19 +45,31 @@ def _describe_scheme(axis: str, name: str) -> str:
     )
 
 
-def _describe_model(name: str, entry_point: Callable[..., Any], model: nn.Module, facts: dict[str, Any]) -> str:
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    options = {
-        each.name: each.default
-        for each in inspect.signature(type(model)).parameters.values()
-        if each.kind is not each.VAR_KEYWORD
-    }
-    options |= {choice: "the preset's" for choice in OPERATOR_CHOICES if choice not in options}
+def _describe_model(name: str) -> str:
+    entry, options = registry.models()[name], model_options(name) or {}
+    what = "images (B, in_chans, H, W)"
+    given: dict[str, Any] = {}
+    if entry.kind == "sequence":
+        what = "sequences (B, N, in_features), or token ids (B, N); counted with in_features=1, no classes"
+        given = {"in_features": 1}
+    model = entry.build(**given, **({"device": "meta"} if "device" in options else {}))
+    facts = {"kind": entry.kind, "input": what, "parameters": f"{sum(each.numel() for each in model.parameters()):,}"}
+    if (config := getattr(model, "pretrained_cfg", None)) is not None:
+        facts["input size"] = config["input_size"]
+    defaults = {option: "the preset's" if option in OPERATOR_CHOICES else value for option, value in options.items()}
     return (
-        f"model {name}\n\n{inspect.getdoc(entry_point)}\n\n{inspect.getdoc(type(model))}\n\n"
-        f"Facts:\n{_table({'parameters': f'{parameters:,}', **facts})}\n\n"
-        f"Options of the class and their defaults:\n{_table(options)}"
+        f"model {name}\n\n{entry.description}\n\n{inspect.getdoc(type(model))}\n\nFacts:\n{_table(facts)}\n\n"
+        f"Options and their defaults:\n{_table(defaults)}\n\nPresets:\n{_presets()}"
     )
+
+
+def _presets() -> str:
+    """Say what each preset is for, and which options it leaves without effect."""
+    rows = {}
+    for name, preset in PRESETS.items():
+        idle = "".join(f"; {option} is idle: {reason}" for option, reason in preset.idle.items())
+        rows[name] = f"{preset.description}{idle}"
+    return _table(rows)
 
 
 def _describe_dataset(entry: DatasetEntry) -> str:

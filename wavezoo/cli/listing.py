@@ -44,12 +44,7 @@ def _registered(kind: str) -> list[tuple[str, str]]:
     from wavezoo.plugins.registry import registry
 
     if kind == "models":
-        import timm
-
-        from wavezoo.models.sequence import SEQUENCE_MODELS
-
-        models = {name: timm.model_entrypoint(name) for name in timm.list_models("wavepde*")} | SEQUENCE_MODELS
-        return sorted((name, model.__doc__ or "") for name, model in models.items())
+        return sorted((name, model.description) for name, model in registry.models().items())
     if kind == "datasets":
         return [(name, dataset.description) for name, dataset in registry.datasets().items()]
     return [(name, each.__doc__ or "") for name, each in registry.all(kind).items()]

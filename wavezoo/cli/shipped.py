@@ -4,10 +4,10 @@ import ast
 import functools
 from pathlib import Path
 
+from wavezoo.models.variants import VARIANTS
+
 PACKAGE = Path(__file__).parent.parent
 HOOKS = "wavezoo.plugins.builtin"
-MODELS = "wavezoo.models"
-MODEL_PREFIX = "wavepde_"
 
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -21,19 +21,9 @@ def shipped(kind: str) -> list[tuple[str, str]] | None:
     Returns:
         None if the sources are not written in a way that can be read so.
     """
-    return _models() if kind == "models" else _brought_by(f"wavezoo_{kind}")
-
-
-def _models() -> list[tuple[str, str]]:
-    """Models are functions, registered under their names."""
-    folder = PACKAGE.joinpath(*MODELS.split(".")[1:])
-    functions = [
-        node
-        for file in sorted(folder.glob("*.py"))
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith(MODEL_PREFIX) and node.decorator_list
-    ]
-    return sorted((function.name, ast.get_docstring(function) or "") for function in functions)
+    if kind == "models":
+        return [(name, variant.description) for name, variant in sorted(VARIANTS.items())]
+    return _brought_by(f"wavezoo_{kind}")
 
 
 def _brought_by(hook: str) -> list[tuple[str, str]] | None:

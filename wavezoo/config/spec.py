@@ -1,76 +1,166 @@
-"""From names to objects: builds schemes and operators out of what a keyword argument or a recipe says.
+"""From names to objects: what a keyword argument or a recipe says of schemes is checked once, and builds them after.
 
 A scheme is given by its name, ``"pefrl"``, or as a mapping with its options, ``{"name": "finite_difference",
-"order": 4}``.
+"order": 4}``; "none" or None stand for no scheme where an axis allows it.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from typing_extensions import Unpack
 
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.config.options import annotations, check_options, plain, scheme_options
+from wavezoo.config.presets import OPERATOR_CHOICES, Preset, find_preset
+from wavezoo.errors import PluginError, WavezooError, not_allowed, shown
 from wavezoo.mixers.base import Mixer
-from wavezoo.plugins.registry import registry
-from wavezoo.wave.damping.base import Damping
-from wavezoo.wave.drifts.base import Drift
-from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.integrators.base import Integrator
-from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.plugins.axes import AXES, ROLES, Axis
+from wavezoo.plugins.registry import Plugin, Registry, registry
 from wavezoo.wave.operator import WaveOperator
-from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.scheme import Scheme
 
-SchemeSpec = str | Mapping[str, Any]
+SchemeChoice = str | Mapping[str, Any]
 
-STEPPED: dict[str, Any] = {
-    "laplacian": "spectral",
-    "integrator": "velocity_verlet",
-    "speed": {"name": "pointwise", "initial": 0.7},
-    "damping": "exponential",
-    "damping_field": {"name": "constant", "initial": 0.1},
-    "potential": None,
-    "drift": None,
-    "steps": 4,
-    "dt": 0.5,
-    "learn_dt": True,
-    "dt_per_channel": False,
-    "dt_spread": 1.0,
-    "initial_velocity": "zero",
-    "readout": "displacement",
-    "courant_guard": "limit",
-    "gradient": "store",
-    "causal": False,
-}
-PRESETS: dict[str, dict[str, Any]] = {
-    "stepped": STEPPED,
-    # In a medium that is the same everywhere, solved exactly: any distance for one transform pair, from less than a
-    # cell to the whole grid.
-    "closed_form": {
-        **STEPPED,
-        "laplacian": "cosine",
-        "integrator": "exact",
-        "speed": {"name": "constant", "initial": 0.7},
-        "dt_per_channel": True,
-        "dt_spread": 4.5,
-    },
-    "paper": {
-        **STEPPED,
-        "damping": "linear",
-        "damping_field": {"name": "pointwise", "initial": 0.1},
-        # The publication leaves the first time step open. Without a guard, this one keeps a fresh layer stable.
-        "dt": 0.25,
-        "courant_guard": "off",
-    },
-}
+NO_SCHEME = "none"
 
 
-OPERATOR_CHOICES = tuple(PRESETS["stepped"])
-SCHEME_CHOICES = ("laplacian", "integrator", "speed", "damping_field", "damping", "potential", "drift")
+class OperatorChoices(TypedDict, total=False):
+    """What may be said of a wave operator in place of its preset; see `wavezoo.WaveOperator`."""
+
+    laplacian: SchemeChoice
+    integrator: SchemeChoice
+    speed: SchemeChoice
+    damping_field: SchemeChoice
+    damping: SchemeChoice | None
+    potential: SchemeChoice | None
+    drift: SchemeChoice | None
+    steps: int
+    dt: float
+    learn_dt: bool
+    initial_velocity: str
+    readout: str
+    courant_guard: str
+    gradient: str
+    causal: bool
 
 
-def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices: Any) -> WaveOperator:
+@dataclass(frozen=True)
+class SchemeSpec:
+    """A scheme that was chosen by name, with checked options.
+
+    Attributes:
+        axis: its axis.
+        name: its name.
+        scheme: its class.
+        plugin: the plugin that brought it.
+        options: its options; schemes among them are specs themselves.
+    """
+
+    axis: Axis
+    name: str
+    scheme: type[Scheme]
+    plugin: Plugin
+    options: Mapping[str, Any]
+
+    def build(self, **given: Any) -> Any:
+        """Build the scheme.
+
+        Args:
+            **given: what stands before its options, ``channels`` and ``ndim``, and the options that whoever builds it
+                adds, such as a field's ``initial``; what a scheme has no use for is left out.
+
+        Raises:
+            WavezooError: if the scheme refuses an option.
+            PluginError: naming the plugin, if its constructor fails in another way.
+        """
+        known = scheme_options(self.scheme)
+        options = {name: given[name] for name in self.axis.given if name in known and name in given}
+        options |= self.options
+        # A scheme inside another starts where that one does.
+        inner = {**given, **{name: value for name, value in options.items() if name in given}}
+        for name, value in options.items():
+            if isinstance(value, SchemeSpec):
+                options[name] = value.build(**inner)
+        try:
+            return self.scheme(*[given[name] for name in self.axis.built_with], **options)
+        except WavezooError:
+            raise
+        # A plugin may raise anything, and whoever reads the message must know whose it is.
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"{self.axis.singular} {self.name!r} of the plugin {self.plugin.name!r} ({self.plugin.source}) cannot "
+                f"be built: {type(error).__name__}: {error}"
+            ) from error
+
+
+@dataclass(frozen=True)
+class OperatorSpec:
+    """Builds wave operators of one kind: ``spec(channels, ndim)``.
+
+    Attributes:
+        preset: what stands where nothing else was chosen.
+        schemes: the scheme in each role, None for none.
+        options: keyword arguments of `wavezoo.WaveOperator` that are not schemes.
+    """
+
+    preset: Preset
+    schemes: Mapping[str, SchemeSpec | None]
+    options: Mapping[str, Any]
+
+    def __call__(self, channels: int, ndim: int) -> WaveOperator:
+        """Build an operator over ``channels`` channels and ``ndim`` grid axes.
+
+        Raises:
+            WavezooError: if channels or axes cannot be, or if the schemes do not fit each other.
+        """
+        channels, ndim = whole("channels", channels), whole("ndim", ndim)
+        built: dict[str, Any] = {}
+        for role, spec in self.schemes.items():
+            default = self.preset.choices[role]
+            initial = {"initial": default["initial"]} if isinstance(default, Mapping) else {}
+            built[role] = None if spec is None else spec.build(channels=channels, ndim=ndim, **initial)
+        return WaveOperator(channels, **built, **self.options)
+
+
+@dataclass(frozen=True)
+class MixerSpec:
+    """Builds mixers of one kind: ``spec(channels, ndim)``.
+
+    Attributes:
+        scheme: the mixer.
+        operator: builds its wave operator; None for a mixer without one.
+        preset: name of the preset of the wave operator that it has, or that it is compared with.
+        causal: let no position depend on later ones.
+    """
+
+    scheme: SchemeSpec
+    operator: OperatorSpec | None
+    preset: str
+    causal: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the mixer stands alone in a block, as the wave operator does as published."""
+        return self.operator is not None and self.operator.preset.plain
+
+    def __call__(self, channels: int, ndim: int) -> Mixer:
+        """Build a mixer of ``channels`` channels over ``ndim`` grid axes.
+
+        Raises:
+            WavezooError: if channels or axes cannot be, or if it is asked to be causal and cannot be.
+        """
+        channels, ndim = whole("channels", channels), whole("ndim", ndim)
+        given: dict[str, Any] = {"channels": channels, "ndim": ndim, "causal": self.causal}
+        if self.operator is not None:
+            given["operator"] = self.operator(channels, ndim)
+        mixer: Mixer = self.scheme.build(**given)
+        return mixer
+
+
+def create_operator(
+    channels: int, ndim: int, preset: str = "stepped", **choices: Unpack[OperatorChoices]
+) -> WaveOperator:
     """Build a `WaveOperator` from names.
 
     Args:
@@ -86,37 +176,16 @@ def create_operator(channels: int, ndim: int, preset: str = "stepped", **choices
     Raises:
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
-    if preset not in PRESETS:
-        raise not_allowed("preset", preset, PRESETS)
-    options = {name: value for name, value in choices.items() if name not in SCHEME_CHOICES}
-    known = [name for name in PRESETS[preset] if name not in SCHEME_CHOICES]
-    check_options("option of the wave operator", options, WaveOperator, known)
-    settings = {**PRESETS[preset], **choices}
-    damping = cast(Damping, build_scheme("damping", settings.pop("damping"), channels, ndim))
-    damping_field = settings.pop("damping_field")
-    if not damping.uses_gamma and "damping_field" not in choices:
-        damping_field = None
-    laplacian = build_scheme("laplacians", settings.pop("laplacian"), channels, ndim)
-    integrator = build_scheme("integrators", settings.pop("integrator"))
-    potential, drift = (
-        None if (spec := settings.pop(each)) in (None, "none") else build_scheme(f"{each}s", spec, channels, ndim)
-        for each in ("potential", "drift")
-    )
-    return WaveOperator(
-        channels,
-        cast(Laplacian, laplacian),
-        cast(Integrator, integrator),
-        _build_field(settings.pop("speed"), PRESETS[preset]["speed"], channels, ndim),
-        damping,
-        damping_field and _build_field(damping_field, PRESETS[preset]["damping_field"], channels, ndim),
-        cast(Potential | None, potential),
-        cast(Drift | None, drift),
-        **settings,
-    )
+    return operator_spec(preset, **choices)(channels, ndim)
 
 
 def create_mixer(
-    channels: int, ndim: int, mixer: SchemeSpec = "wave", *, causal: bool = False, **operator: Any
+    channels: int,
+    ndim: int,
+    mixer: SchemeChoice = "wave",
+    *,
+    preset: str = "stepped",
+    **choices: Unpack[OperatorChoices],
 ) -> Mixer:
     """Build a mixer of positions from its name.
 
@@ -124,110 +193,135 @@ def create_mixer(
         channels: number of channels C.
         ndim: number of grid axes, 1 or 2.
         mixer: the mixer, by name or as a mapping with options.
-        causal: let no position depend on later ones.
-        **operator: what `create_operator` takes, for a mixer with a wave operator.
+        preset: as for `create_operator`, for a mixer with a wave operator.
+        **choices: likewise; and ``causal``, for every mixer: let no position depend on later ones.
 
     Raises:
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
-    name, options = split_spec("mixers", mixer)
-    scheme = registry.scheme("mixers", name)
-    given: dict[str, Any] = {"causal": causal}
-    if takes_operator(mixer):
-        given["operator"] = create_operator(channels, ndim, causal=causal, **operator)
-    elif choices := [choice for choice in operator if choice != "preset"]:
-        raise WavezooError(
-            f"{choices[0]} is an option of a wave operator, which the mixer {name} has none of. Drop it."
-        )
-    if reserved := [option for option in options if option in given]:
-        raise WavezooError(f"{reserved[0]} is no option of the mixer {name} itself; give it to the model.")
-    known = {option: default for option, default in scheme_options(scheme).items() if option not in given}
-    _check_scheme_options(f"option of the mixer {name}", name, scheme, options, known)
-    build = cast(Callable[..., Mixer], scheme)
-    return build(channels, ndim, **given, **options)
+    return mixer_spec(mixer, preset, **choices)(channels, ndim)
 
 
-def takes_operator(mixer: SchemeSpec) -> bool:
-    """Return whether a mixer has a wave operator."""
-    return "operator" in scheme_options(registry.scheme("mixers", split_spec("mixers", mixer)[0]))
-
-
-def build_scheme(axis: str, spec: SchemeSpec, *arguments: Any) -> Scheme:
-    """Build the scheme that ``spec`` names on ``axis``, with ``arguments`` before its options.
-
-    Raises:
-        WavezooError: if there is no such scheme, or if it has no such option.
-    """
-    name, options = split_spec(axis, spec)
-    scheme = registry.scheme(axis, name)
-    if isinstance(options.get("inner"), (str, Mapping)) and "inner" in scheme_options(scheme):
-        # A scheme that wraps another of its axis; the inner one starts where the outer one does.
-        options["inner"] = _build_field(options["inner"], {"initial": options["initial"]}, *arguments)
-    what = f"option of the {axis.removesuffix('s')} {name}"
-    _check_scheme_options(what, name, scheme, options, scheme_options(scheme))
-    return scheme(*arguments, **options)
-
-
-def _check_scheme_options(
-    what: str, name: str, scheme: type[Scheme], options: Mapping[str, Any], known: Mapping[str, Any]
-) -> None:
-    check_options(what, options, scheme, known)
-    for option, default in known.items():
-        if default is inspect.Parameter.empty and option not in options:
-            raise WavezooError(f"{what} {option} is missing; give the {name} as a mapping with name and {option}.")
-
-
-def check_options(what: str, options: Mapping[str, Any], target: Callable[..., Any], known: Iterable[str]) -> None:
-    """Check keyword arguments for ``target`` against its signature before they are used.
+def operator_spec(
+    preset: str = "stepped", registry: Registry = registry, **choices: Unpack[OperatorChoices]
+) -> OperatorSpec:
+    """Check what is said of a wave operator, as `create_operator` does, and return what builds it.
 
     Args:
-        what: what the options are options of, in words.
-        options: the keyword arguments.
-        target: the class or function that they are for.
-        known: the names that may be given.
+        preset: name of the preset.
+        registry: where the names of schemes are looked up.
+        **choices: in place of the preset's.
 
     Raises:
-        WavezooError: naming the first option that is unknown or of the wrong type.
+        WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
-    parameters = inspect.signature(target).parameters
-    known = list(known)
-    for option, value in options.items():
-        if option not in known:
-            raise not_allowed(what, option, known)
-        annotation = parameters[option].annotation
-        # Annotations kept as text may name what only a type checker can see.
-        if annotation is inspect.Parameter.empty or isinstance(annotation, str):
-            continue
-        try:
-            TypeAdapter(annotation, config={"arbitrary_types_allowed": True}).validate_python(value, strict=True)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise WavezooError(f"{what} {option} is {value!r}: {reason[0].lower()}{reason[1:]}.") from None
+    base = find_preset(preset)
+    given = {name: value for name, value in choices.items() if name not in ROLES}
+    known = [name for name in OPERATOR_CHOICES if name not in ROLES]
+    what = "option of the wave operator"
+    for name in given:
+        if name not in known:
+            raise not_allowed(what, name, OPERATOR_CHOICES)
+    options = {name: base.choices[name] for name in known} | check_options(what, given, WaveOperator, known)
+    schemes = {role: optional_spec(axis, {**base.choices, **choices}[role], registry) for role, axis in ROLES.items()}
+    damping = schemes["damping"]
+    if "damping_field" not in choices and (damping is None or not getattr(damping.scheme, "uses_gamma", True)):
+        schemes["damping_field"] = None
+    return OperatorSpec(base, schemes, options)
 
 
-def scheme_options(scheme: type[Scheme]) -> dict[str, Any]:
-    """Return a scheme's options and their defaults; an option without one has ``inspect.Parameter.empty``."""
-    parameters = inspect.signature(scheme).parameters.values()
-    return {each.name: each.default for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+def mixer_spec(
+    mixer: SchemeChoice = "wave",
+    preset: str = "stepped",
+    registry: Registry = registry,
+    **choices: Unpack[OperatorChoices],
+) -> MixerSpec:
+    """Check what is said of a mixer, as `create_mixer` does, and return what builds it.
 
-
-def split_spec(axis: str, spec: SchemeSpec) -> tuple[str, dict[str, Any]]:
-    """Split a scheme given by name or by mapping into its name and its options.
+    Args:
+        mixer: the mixer, by name or as a mapping with options.
+        preset: name of the preset of its wave operator, if it has one.
+        registry: where the names of schemes are looked up.
+        **choices: as for `create_mixer`.
 
     Raises:
-        WavezooError: if ``spec`` is neither, or a mapping without ``name``.
+        WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
-    if isinstance(spec, str):
-        return spec, {}
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
-        raise WavezooError(
-            f"{axis.removesuffix('s')} is given as {spec!r}; give a name, or a mapping with a name and options, "
-            'such as {"name": "finite_difference", "order": 4}.'
-        )
-    return spec["name"], {key: value for key, value in spec.items() if key != "name"}
+    axis = AXES["mixers"]
+    scheme = scheme_spec(axis, mixer, registry)
+    if reserved := next((option for option in axis.given if option in scheme.options), None):
+        raise WavezooError(f"{reserved} is no option of the mixer {scheme.name} itself; give it to the model.")
+    if "operator" in scheme_options(scheme.scheme):
+        operator = operator_spec(preset, registry, **choices)
+        return MixerSpec(scheme, operator, preset, operator.options["causal"])
+    find_preset(preset)
+    causal = check_options("option of a mixer", {"causal": choices.pop("causal", False)}, WaveOperator, ["causal"])
+    if choices:
+        first = next(iter(choices))
+        raise WavezooError(f"{first} is an option of a wave operator, and the mixer {scheme.name} has none. Drop it.")
+    return MixerSpec(scheme, None, preset, causal["causal"])
 
 
-def _build_field(spec: SchemeSpec, preset: Mapping[str, Any], channels: int, ndim: int) -> ParameterField:
-    name, options = split_spec("fields", spec)
-    spec = {"name": name, "initial": preset["initial"], **options}
-    return cast(ParameterField, build_scheme("fields", spec, channels, ndim))
+def optional_spec(axis: Axis, choice: SchemeChoice | None, registry: Registry = registry) -> SchemeSpec | None:
+    """As `scheme_spec`, but None for "none" and None on an axis that may be left empty."""
+    if axis.optional and (choice is None or choice == NO_SCHEME):
+        return None
+    return scheme_spec(axis, choice, registry)
+
+
+def scheme_spec(axis: Axis, choice: object, registry: Registry = registry) -> SchemeSpec:
+    """Check what is said of a scheme, and return what builds it.
+
+    Args:
+        axis: its axis.
+        choice: its name, or a mapping with ``name`` and options.
+        registry: where the name is looked up.
+
+    Raises:
+        WavezooError: if there is no such scheme, if it has no such option or one of another type, or if one is missing.
+    """
+    name, given = _split(axis, choice)
+    scheme = registry.scheme(axis.name, name)
+    known, hints = scheme_options(scheme), annotations(scheme)
+    what = f"option of the {axis.singular} {name}"
+    inner = {
+        option: scheme_spec(inner_axis, value, registry)
+        for option, value in given.items()
+        if isinstance(value, (str, Mapping)) and (inner_axis := _axis_of(hints.get(option))) is not None
+    }
+    options = check_options(what, {key: value for key, value in given.items() if key not in inner}, scheme, known)
+    for option, default in known.items():
+        if default is inspect.Parameter.empty and option not in {*given, *axis.given}:
+            raise WavezooError(f"{what} {option} is missing; give the {name} as a mapping with name and {option}.")
+    return SchemeSpec(axis, name, scheme, registry.owner(axis.name, name), {**options, **inner})
+
+
+def whole(what: str, value: object) -> int:
+    """Return ``value`` as Python's whole number.
+
+    Raises:
+        WavezooError: unless it is one, and at least 1.
+    """
+    number = plain(value)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise WavezooError(f"{what} is {shown(value)}; give a whole number, at least 1.")
+    return number
+
+
+def _split(axis: Axis, choice: object) -> tuple[str, dict[str, Any]]:
+    if isinstance(choice, str):
+        return choice, {}
+    if isinstance(choice, Mapping) and isinstance(choice.get("name"), str):
+        return choice["name"], {str(key): value for key, value in choice.items() if key != "name"}
+    hint = 'give a name, or a mapping with a name and options, such as {"name": "finite_difference", "order": 4}.'
+    if isinstance(choice, axis.contract) or (inspect.isclass(choice) and issubclass(choice, axis.contract)):
+        hint += " To use objects of your own, build a wavezoo.WaveOperator, or register the class in a plugin."
+    raise WavezooError(f"{axis.singular} is given as {shown(choice)}; {hint}")
+
+
+def _axis_of(annotation: object) -> Axis | None:
+    """Return the axis whose schemes an option of this type takes."""
+    for each in (annotation, *get_args(annotation)):
+        if inspect.isclass(each) and issubclass(each, Scheme):
+            return next((axis for axis in AXES.values() if issubclass(each, axis.contract)), None)
+    return None

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 import yaml
 from torch import Tensor, nn
 
 from wavezoo.data import ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence
+from wavezoo.models.registry import create_model
+from wavezoo.models.sequence import WavePDESequence
 from wavezoo.models.wavepde import WavePDE
+from wavezoo.plugins.registry import registry
 from wavezoo.train import load_run, load_weights
 
 LENGTH = 128
@@ -36,7 +37,7 @@ def model_and_example(
     if size is not None and size < 1:
         raise WavezooError(f"size is {size!r}; give a number of pixels or elements, at least 1.")
     generator = torch.Generator().manual_seed(0)
-    names = [*timm.list_models("wavepde*"), *SEQUENCE_MODELS]
+    names = list(registry.models())
     if source not in names:
         if not Path(source).is_dir():
             raise not_allowed("model or run folder", source, names)
@@ -69,7 +70,7 @@ def _example(model: Any, size: int | None, generator: torch.Generator) -> Tensor
 def _named(name: str, options: Mapping[str, Any]) -> Any:
     torch.manual_seed(0)
     try:
-        return SEQUENCE_MODELS[name](**options) if name in SEQUENCE_MODELS else timm.create_model(name, **options)
+        return create_model(name, **options)
     except TypeError as error:
         raise WavezooError(f"--set: {error}. `wavezoo describe {name}` lists the options.") from error
 

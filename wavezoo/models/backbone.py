@@ -1,29 +1,29 @@
-"""What backbones on images and on sequences have in common."""
+"""What backbones on images, maps and sequences have in common."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from wavezoo.config.spec import OPERATOR_CHOICES, PRESETS
-from wavezoo.errors import WavezooError, nearest_first, not_allowed, require_positive
-from wavezoo.wave.operator import WaveOperator
+from wavezoo.config.options import plain
+from wavezoo.config.presets import OPERATOR_CHOICES
+from wavezoo.config.spec import whole
+from wavezoo.errors import WavezooError, nearest_first, require_positive, shown
 
 # With the two 1x1 convolutions around the mixer, this gives a model the parameters of the ConvNeXt of its stage plan.
 MLP_RATIO = 2.875
-
-# What a wave operator calls its own and an optimiser should leave without weight decay: the physics.
-PHYSICAL = ("log_dt", "speed", "damping_field", "laplacian", "potential", "drift")
 
 
 class Backbone(nn.Module):
     """A model of wave blocks with a head that ends in ``head.fc``."""
 
+    head: nn.Module
+
     def get_classifier(self) -> nn.Module:
         """Return the classifier."""
-        return self.head.fc  # type: ignore[union-attr, return-value]
+        return self.head.get_submodule("fc")
 
     @torch.jit.ignore
     def set_grid_spacing(self, spacing: float) -> None:
@@ -39,9 +39,7 @@ class Backbone(nn.Module):
             WavezooError: if ``spacing`` is not positive, or if a Laplacian knows one grid only.
         """
         require_positive("grid spacing", spacing)
-        for module in self.modules():
-            if module is not self and callable(space := getattr(module, "set_grid_spacing", None)):
-                space(spacing)
+        _set_grid_spacing(self, spacing)
 
     @torch.jit.ignore
     def init_weights(self) -> None:
@@ -59,15 +57,31 @@ class Backbone(nn.Module):
                 fill()
 
     @torch.jit.ignore
+    def physical_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that are physics, each once: those that a layer declares by a method of this name."""
+        seen: set[int] = set()
+        for module in self.modules():
+            if module is self or not callable(declared := getattr(module, "physical_parameters", None)):
+                continue
+            for parameter in declared():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield parameter
+
+    @torch.jit.ignore
     def no_weight_decay(self) -> set[str]:
         """Return the names of the physical parameters: time steps and those of the schemes."""
-        return {
-            f"{prefix}.{name}"
-            for prefix, module in self.named_modules()
-            if isinstance(module, WaveOperator)
-            for name, _ in module.named_parameters()
-            if name.partition(".")[0] in PHYSICAL
-        }
+        physical = {id(parameter) for parameter in self.physical_parameters()}
+        return {name for name, parameter in self.named_parameters() if id(parameter) in physical}
+
+
+def _set_grid_spacing(module: nn.Module, spacing: float) -> None:
+    for child in module.children():
+        # A stage that does not reduce its maps as it did in training says how much finer they are.
+        own = spacing * getattr(child, "grid_scale", 1.0)
+        if callable(space := getattr(child, "set_grid_spacing", None)):
+            space(own)
+        _set_grid_spacing(child, own)
 
 
 def check_operator_choices(model: type[Backbone], choices: Mapping[str, Any]) -> None:
@@ -81,28 +95,54 @@ def check_operator_choices(model: type[Backbone], choices: Mapping[str, Any]) ->
             )
 
 
-def check_settings(
-    preset: str, mlp_ratio: float, drop_rate: float, drop_path_rate: float, **counts: int | Sequence[int]
-) -> None:
-    """Check what every backbone takes.
+def check_rates(mlp_ratio: float, **rates: float) -> None:
+    """Raise WavezooError unless ``mlp_ratio`` is positive and every rate from 0 to less than 1."""
+    require_positive("mlp_ratio", _number("mlp_ratio", mlp_ratio))
+    for what, rate in rates.items():
+        if not 0 <= _number(what, rate) < 1:
+            raise WavezooError(f"{what} is {shown(rate)}; give a rate from 0 to less than 1.")
 
-    Args:
-        preset: name of the preset.
-        mlp_ratio: hidden channels of the MLPs.
-        drop_rate: dropout.
-        drop_path_rate: stochastic depth.
-        **counts: whole numbers, at least 1, or sequences of them.
+
+def counts(what: str, values: object) -> tuple[int, ...]:
+    """Return ``values`` as whole numbers.
 
     Raises:
-        WavezooError: naming the setting that cannot work.
+        WavezooError: unless they are whole numbers, each at least 1.
     """
-    if preset not in PRESETS:
-        raise not_allowed("preset", preset, PRESETS)
-    require_positive("mlp_ratio", mlp_ratio)
-    for what, rate in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
-        if not 0 <= rate < 1:
-            raise WavezooError(f"{what} is {rate!r}; give a rate from 0 to less than 1.")
-    for what, values in counts.items():
-        for value in [values] if isinstance(values, int) else values:
-            if not isinstance(value, int) or value < 1:
-                raise WavezooError(f"{what} is {values!r}; give whole numbers, at least 1.")
+    values = plain(values)
+    if not isinstance(values, (list, tuple)) or not values:
+        raise WavezooError(f"{what} is {shown(values)}; give one whole number for each stage, at least 1.")
+    return tuple(whole(what, value) for value in values)
+
+
+def outputs(num_classes: object) -> int:
+    """Return a number of classes as Python's.
+
+    Raises:
+        WavezooError: unless it is a whole number, at least 0.
+    """
+    return 0 if plain(num_classes) == 0 and plain(num_classes) is not False else whole("num_classes", num_classes)
+
+
+def check_placement(device: object, dtype: object) -> None:
+    """Check where and how parameters are to be kept.
+
+    Raises:
+        WavezooError: if there is no such device here, or if ``dtype`` is not one of real numbers.
+    """
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise WavezooError(f"dtype is {shown(dtype)}; give one of real numbers, such as torch.float32.")
+    try:
+        if device is not None:
+            torch.empty(0, device=device)  # type: ignore[call-overload]
+    # What torch raises depends on how the device is missing.
+    except (RuntimeError, AssertionError, TypeError, ValueError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise WavezooError(f"device is {shown(device)}: {reason} Use another, such as cpu.") from error
+
+
+def _number(what: str, value: object) -> float:
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise WavezooError(f"{what} is {shown(value)}; give a number.")
+    return number

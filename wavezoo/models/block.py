@@ -1,118 +1,122 @@
-"""The block that every backbone is made of: a mixer of positions, then an MLP that mixes channels."""
+"""The block that every backbone is made of: slots that hold a mixer of positions, an MLP, norms and what one adds."""
 
-import functools
 from collections.abc import Mapping
-from typing import Any
 
-import torch
 from timm.layers import DropPath
 from timm.models import register_notrace_module
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from wavezoo.config.spec import SchemeSpec, create_mixer, takes_operator
-from wavezoo.errors import WavezooError
+from wavezoo.config.spec import MixerSpec
+from wavezoo.errors import not_allowed
 from wavezoo.mixers.base import Mixer
+from wavezoo.models.matching import hidden_channels
+from wavezoo.models.placing import placed
 from wavezoo.nn.mlp import Mlp
 from wavezoo.nn.norm import norm_layer
-from wavezoo.wave.convolution import GridConv, conv
 
+# Whatever a mixer does with shapes, torch.fx need not trace it.
+register_notrace_module(Mixer)
 
-class GatedMixer(nn.Module):
-    """A mixer with a sense of direction and a gate.
-
-    A wave operator is isotropic, ``c² ∇²`` cannot tell left from right, and attention knows no positions. A depthwise
-    convolution before them does. A mixer that leaves channels apart gets a gate, by which every position chooses how
-    much it takes of what arrives, and a projection.
-
-    Args:
-        mixer: the mixer.
-        causal: let no position depend on later ones.
-        kernel_size: width of the depthwise convolution, in cells.
-    """
-
-    def __init__(self, mixer: Mixer, causal: bool = False, kernel_size: int = 3) -> None:
-        super().__init__()
-        channels, ndim = mixer.channels, mixer.ndim
-        self.local = GridConv(channels, channels, ndim, kernel_size, groups=channels, causal=causal)
-        self.mixer = mixer
-        self.gate = None if mixer.projects else conv(ndim)(channels, channels, 1)
-        self.proj = None if mixer.projects else conv(ndim)(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.local(x)
-        if self.gate is None or self.proj is None:
-            return self.mixer(x)
-        return self.proj(self.mixer(x) * F.silu(self.gate(x)))
+SLOTS = ("first", "before_mixer", "beside_mixer", "after_mixer", "before_mlp", "beside_mlp", "after_mlp")
 
 
 class Block(nn.Module):
-    """``x + mixer(norm(x))``, then ``x + mlp(norm(x))``, each with drop path, on ``(B, C, *G)``.
+    """Two residual branches on ``(B, C, *G)``, of layers placed in named slots.
+
+    ::
+
+        x = first(x)
+        x = x + drop_path1(after_mixer(mixer(before_mixer(norm1(x))) + beside_mixer(norm1(x))))
+        x = x + drop_path2(after_mlp(mlp(before_mlp(norm2(x))) + beside_mlp(norm2(x))))
+
+    An empty slot stands for the identity, one beside another for nothing: a wave beside attention is a block with
+    attention for ``mixer`` and the wave ``beside_mixer``.
+
+    Args:
+        mixer: what mixes positions.
+        mlp: what mixes channels.
+        norm1: what normalises the mixer's input.
+        norm2: what normalises the MLP's.
+        drop_path: rate of stochastic depth.
+        extra: more layers, each ``(B, C, *G) -> (B, C, *G)``, by slot: one of `SLOTS`.
+
+    Raises:
+        WavezooError: if there is no such slot.
+    """
+
+    def __init__(
+        self,
+        mixer: nn.Module,
+        mlp: nn.Module,
+        norm1: nn.Module,
+        norm2: nn.Module,
+        *,
+        drop_path: float = 0.0,
+        extra: Mapping[str, nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        self.norm1 = norm1
+        self.mixer = mixer
+        self.drop_path1 = DropPath(drop_path)
+        self.norm2 = norm2
+        self.mlp = mlp
+        self.drop_path2 = DropPath(drop_path)
+        extra = dict(extra or {})
+        self.first = extra.pop("first", None)
+        self.before_mixer = extra.pop("before_mixer", None)
+        self.beside_mixer = extra.pop("beside_mixer", None)
+        self.after_mixer = extra.pop("after_mixer", None)
+        self.before_mlp = extra.pop("before_mlp", None)
+        self.beside_mlp = extra.pop("beside_mlp", None)
+        self.after_mlp = extra.pop("after_mlp", None)
+        if extra:
+            raise not_allowed("slot of a block", next(iter(extra)), SLOTS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` of shape ``(B, C, *G)`` to the same shape."""
+        if self.first is not None:
+            x = self.first(x)
+        # Layer norm leaves channels last in memory, where the mixer's passes along the grid are slow.
+        mixed = _branch(self.norm1(x).contiguous(), self.before_mixer, self.mixer, self.beside_mixer, self.after_mixer)
+        x = x + self.drop_path1(mixed)
+        mapped = _branch(self.norm2(x), self.before_mlp, self.mlp, self.beside_mlp, self.after_mlp)
+        return x + self.drop_path2(mapped)
+
+
+def _branch(
+    x: Tensor, before: nn.Module | None, layer: nn.Module, beside: nn.Module | None, after: nn.Module | None
+) -> Tensor:
+    out = layer(x if before is None else before(x))
+    if beside is not None:
+        out = out + beside(x)
+    return out if after is None else after(out)
+
+
+def wave_block(
+    channels: int,
+    ndim: int,
+    mixer: MixerSpec,
+    *,
+    mlp_ratio: float,
+    matching: str = "parameters",
+    norm: str = "layer",
+    drop_path: float = 0.0,
+) -> Block:
+    """Build the block of the wave backbones.
 
     Args:
         channels: number of channels C.
         ndim: number of grid axes.
-        mixer: the mixer, by name or as a mapping with options.
-        operator: keyword arguments of `wavezoo.create_operator`, for a mixer with a wave operator.
-        causal: let no position depend on later ones.
-        plain: let the mixer stand alone, as published, instead of in a `GatedMixer`.
+        mixer: builds the mixer, which stands in a `GatedMixer` unless its spec is plain.
+        mlp_ratio: hidden channels of the MLP as a multiple of C, see `hidden_channels`.
+        matching: the rule for them.
         norm: what normalises the input of mixer and MLP, ``"layer"`` or ``"batch"``; see `norm_layer`.
-        mlp_ratio: hidden channels of the MLP as a multiple of C, with the preset's wave operator. With a mixer of
-            another kind they are as many as give the block the same number of parameters.
         drop_path: rate of stochastic depth.
 
     Raises:
         WavezooError: if the mixer cannot work, or if it leaves the MLP no parameters.
     """
-
-    def __init__(
-        self,
-        channels: int,
-        ndim: int,
-        mixer: SchemeSpec,
-        operator: Mapping[str, Any],
-        *,
-        causal: bool = False,
-        plain: bool = False,
-        norm: str = "layer",
-        mlp_ratio: float = 4.0,
-        drop_path: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.norm1 = norm_layer(norm, ndim)(channels)
-        self.mixer = _wrapped(create_mixer(channels, ndim, mixer, causal=causal, **operator), plain, causal)
-        hidden = round(channels * mlp_ratio)
-        if not takes_operator(mixer):
-            spare = _parameters_with_wave(channels, ndim, operator["preset"], plain) - _parameters(self.mixer)
-            hidden += round(spare / (2 * channels + 1))
-            if hidden < 1:
-                raise WavezooError(
-                    f"the mixer {mixer!r} has {-spare:,} parameters more than the wave operator, and a block of "
-                    f"{channels} channels has not as many to take from its MLP. Give the mixer fewer, or raise "
-                    "mlp_ratio."
-                )
-        self.drop_path1 = DropPath(drop_path)
-        self.norm2 = norm_layer(norm, ndim)(channels)
-        self.mlp = Mlp(channels, ndim, hidden)
-        self.drop_path2 = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # Layer norm leaves channels last in memory, where the mixer's passes along the grid are slow.
-        x = x + self.drop_path1(self.mixer(self.norm1(x).contiguous()))
-        return x + self.drop_path2(self.mlp(self.norm2(x)))
-
-
-def _wrapped(mixer: Mixer, plain: bool, causal: bool = False) -> nn.Module:
-    # Whatever a mixer does with shapes, torch.fx need not trace it.
-    register_notrace_module(type(mixer))
-    return mixer if plain else GatedMixer(mixer, causal)
-
-
-def _parameters(module: nn.Module) -> int:
-    return sum(each.numel() for each in module.parameters())
-
-
-@functools.cache
-def _parameters_with_wave(channels: int, ndim: int, preset: str, plain: bool) -> int:
-    with torch.device("meta"):
-        return _parameters(_wrapped(create_mixer(channels, ndim, preset=preset), plain))
+    layer = placed(mixer, channels, ndim)
+    hidden = hidden_channels(matching, channels, ndim, mlp_ratio, mixer, layer)
+    norms = norm_layer(norm, ndim)
+    return Block(layer, Mlp(channels, ndim, hidden), norms(channels), norms(channels), drop_path=drop_path)

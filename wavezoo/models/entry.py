@@ -17,13 +17,14 @@ class ModelEntry:
     """A model by name.
 
     Attributes:
-        build: builds it from keyword arguments; its docstring's first line describes the model.
-            An ``"image"`` model takes ``in_chans`` and ``num_classes`` and maps images ``(B, in_chans, H, W)`` to
-            ``(B, num_classes)``. A ``"dense"`` one takes the same and maps to ``(B, num_classes, H, W)``. A
+        build: builds it from keyword arguments. An ``"image"`` model takes ``in_chans`` and ``num_classes`` and maps
+            images ``(B, in_chans, H, W)`` to ``(B, num_classes)``. A ``"dense"`` one takes the same and maps to ``(B, num_classes, H, W)``. A
             ``"sequence"`` model takes ``in_features`` or ``vocab_size``, and ``num_classes``, and maps
             ``(B, N, in_features)`` or token ids ``(B, N)`` to ``(B, num_classes)``, or to ``(B, N, num_classes)`` with
             ``global_pool=""``.
         kind: ``"image"``, ``"sequence"`` or ``"dense"``.
+        description: what it is, in a sentence.
+        constructor: what the keyword arguments are those of, if ``build`` hands them on.
 
     Raises:
         WavezooError: if there is no such kind.
@@ -31,12 +32,9 @@ class ModelEntry:
 
     build: Callable[..., nn.Module]
     kind: Kind
+    description: str
+    constructor: Callable[..., object] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in MODEL_KINDS:
             raise not_allowed("kind of a model", self.kind, MODEL_KINDS)
-
-    @property
-    def description(self) -> str:
-        """What the model is, from the documentation of what builds it."""
-        return (self.build.__doc__ or "").strip()

@@ -4,7 +4,6 @@ Shapes: B batch, N length, C channels. Sequences are ``(B, N, features)`` or tok
 models; inside, channels come first.
 """
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,11 +11,22 @@ import torch
 from timm.layers import calculate_drop_path_rates
 from timm.models import checkpoint_seq
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
-from wavezoo.config.spec import SchemeSpec
+from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec, whole
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.models.backbone import MLP_RATIO, Backbone, check_operator_choices, check_settings
-from wavezoo.models.block import Block
+from wavezoo.models.backbone import (
+    MLP_RATIO,
+    Backbone,
+    check_operator_choices,
+    check_placement,
+    check_rates,
+    outputs,
+)
+from wavezoo.models.block import wave_block
+from wavezoo.models.entry import ModelEntry
+from wavezoo.models.masks import by_length, pooled, spans_of
+from wavezoo.models.variants import SEQUENCE, Variant
 from wavezoo.nn.norm import norm_layer
 
 SEQUENCE_POOLS = ("mean", "first", "last", "")
@@ -39,7 +49,7 @@ class SequenceHead(nn.Module):
         self.global_pool = self.global_pool if global_pool is None else global_pool
 
     def forward(self, x: Tensor, mask: Tensor | None = None, pre_logits: bool = False) -> Tensor:
-        x = self.drop(_pooled(self.norm(x.mT).mT, mask, self.global_pool))
+        x = self.drop(pooled(self.norm(x.mT).mT, mask, self.global_pool))
         return x if pre_logits else self.fc(x)
 
 
@@ -60,24 +70,26 @@ class WavePDESequence(Backbone):
             embedding: then the mixer and the depthwise convolution before it tell positions apart.
         depth: number of blocks.
         dim: number of channels C.
-        mlp_ratio: hidden channels of the MLPs as a multiple of C, in a block with the preset's wave operator; with
-            another mixer as many as make the block as large.
-        norm: ``"layer"`` or ``"batch"``; see `WavePDE`. The latter cannot be trained with a mask: its statistics would
-            depend on which sequences are of equal length.
+        mlp_ratio: hidden channels of the MLPs as a multiple of C; see `WavePDE`.
+        matching: the rule for mixers of another kind; see `WavePDE`.
+        norm: ``"layer"`` or ``"batch"``; see `WavePDE`. The latter cannot be causal, since its statistics take in every
+            position, and cannot be trained with a mask: they would depend on which sequences are of equal length.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options; see `WavePDE`.
-        causal: let no output depend on later inputs; refused where the mixer cannot.
         grid_spacing: distance of two elements in units of that in training; see `set_grid_spacing`.
         drop_rate: dropout before the classifier.
         drop_path_rate: stochastic depth at the last block, growing linearly from 0 at the first.
         device: where to build the parameters.
         dtype: their dtype.
-        **operator: schemes and options of the wave operator in place of the preset's; see `WavePDE`.
+        **operator: schemes and options of the wave operator in place of the preset's; see `WavePDE`. With any mixer,
+            ``causal=True`` lets no output depend on later inputs, and is refused where the mixer cannot.
 
     Raises:
         WavezooError: naming the option that cannot work, what is allowed and what to do.
         TypeError: for an unknown keyword.
     """
+
+    head: SequenceHead
 
     def __init__(
         self,
@@ -90,16 +102,16 @@ class WavePDESequence(Backbone):
         depth: int = 4,
         dim: int = 64,
         mlp_ratio: float = MLP_RATIO,
+        matching: str = "parameters",
         norm: str = "layer",
         preset: str = "closed_form",
-        mixer: SchemeSpec = "wave",
-        causal: bool = False,
+        mixer: SchemeChoice = "wave",
         grid_spacing: float = 1.0,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        **operator: Any,
+        **operator: Unpack[OperatorChoices],
     ) -> None:
         super().__init__()
         check_operator_choices(type(self), operator)
@@ -108,42 +120,33 @@ class WavePDESequence(Backbone):
                 f"in_features is {in_features!r} and vocab_size is {vocab_size!r}; give in_features for sequences of "
                 "numbers, (B, N, in_features), or vocab_size for token ids, (B, N), and leave the other out."
             )
-        counts = {"in_features": in_features, "vocab_size": vocab_size, "max_length": max_length}
-        given = {name: count for name, count in counts.items() if count is not None}
-        check_settings(preset, mlp_ratio, drop_rate, drop_path_rate, depth=depth, dim=dim, **given)
+        check_rates(mlp_ratio, drop_rate=drop_rate, drop_path_rate=drop_path_rate)
+        check_placement(device, dtype)
         _check_pool(global_pool)
-        self.in_features = in_features
-        self.vocab_size = vocab_size
-        self.num_classes = num_classes
-        self.max_length = max_length
-        self.causal = causal
+        depth, dim = whole("depth", depth), whole("dim", dim)
+        spec = mixer_spec(mixer, preset, **operator)
+        if spec.causal and norm == "batch":
+            raise WavezooError(
+                'norm="batch" is not causal: its statistics take in later positions. Use norm="layer", or causal=False.'
+            )
+        self.in_features = None if in_features is None else whole("in_features", in_features)
+        self.vocab_size = None if vocab_size is None else whole("vocab_size", vocab_size)
+        self.max_length = None if max_length is None else whole("max_length", max_length)
+        self.num_classes = outputs(num_classes)
+        self.causal = spec.causal
         self.num_features = self.head_hidden_size = dim
         self.grad_checkpointing = False
-        rates: Any = calculate_drop_path_rates(drop_path_rate, depth)
+        rates: list[float] = calculate_drop_path_rates(drop_path_rate, depth)
+        block = {"mlp_ratio": mlp_ratio, "matching": matching, "norm": norm}
         with torch.device(device) if device is not None else nullcontext():
             self.stem: nn.Linear | nn.Embedding
-            if vocab_size is not None:
-                self.stem = nn.Embedding(vocab_size, dim)
-            else:
-                self.stem = nn.Linear(given["in_features"], dim)
-            self.position = None if max_length is None else nn.Embedding(max_length, dim)
-            self.blocks = nn.Sequential(
-                *[
-                    Block(
-                        dim,
-                        1,
-                        mixer,
-                        {"preset": preset, **operator},
-                        causal=causal,
-                        plain=preset == "paper",
-                        mlp_ratio=mlp_ratio,
-                        norm=norm,
-                        drop_path=rate,
-                    )
-                    for rate in rates
-                ]
-            )
-            self.head = SequenceHead(dim, num_classes, global_pool, drop_rate, norm)
+            if self.vocab_size is not None:
+                self.stem = nn.Embedding(self.vocab_size, dim)
+            elif self.in_features is not None:
+                self.stem = nn.Linear(self.in_features, dim)
+            self.position = None if self.max_length is None else nn.Embedding(self.max_length, dim)
+            self.blocks = nn.Sequential(*[wave_block(dim, 1, spec, drop_path=rate, **block) for rate in rates])
+            self.head = SequenceHead(dim, self.num_classes, global_pool, drop_rate, norm)
         self.to(dtype=dtype)
         self.set_grid_spacing(grid_spacing)
 
@@ -156,7 +159,8 @@ class WavePDESequence(Backbone):
         """Map sequences to features ``(B, N, C)``, zero at padding.
 
         Args:
-            x: numbers ``(B, N, in_features)`` or token ids ``(B, N)``; what stands at padding does not matter.
+            x: numbers ``(B, N, in_features)`` or token ids ``(B, N)`` of any whole number's dtype; what stands at
+                padding does not matter. Token ids are not read back from a GPU to be checked.
             mask: ``(B, N)``, True at the elements, False at padding, which may stand before or after them. Its values
                 are read back from the device, which breaks a compiled graph.
 
@@ -164,28 +168,16 @@ class WavePDESequence(Backbone):
             WavezooError: if shape, dtype, token ids, length or mask cannot be, or in training with batch norm and
                 sequences of several lengths.
         """
-        self._check_input(x)
-        spans = None if mask is None else _spans(mask, x)
+        self._check_input(x, mask)
+        spans = None if mask is None else spans_of(mask)
         if mask is None or spans is None or all(span == (0, x.shape[1]) for span in spans):
-            self._check_tokens(x)
             return self._encoded(x)
         if self.training and isinstance(self.head.norm, nn.BatchNorm1d):
             raise WavezooError(
                 'norm="batch" cannot be trained on sequences of several lengths: its statistics would depend on which '
                 'are of equal length. Build the model with norm="layer".'
             )
-        self._check_tokens(x[mask.to(x.device)])
-        by_length: dict[int, list[int]] = {}
-        for sample, (start, stop) in enumerate(spans):
-            by_length.setdefault(stop - start, []).append(sample)
-        elements, places = [], []
-        for samples in by_length.values():
-            cut = torch.stack([x[sample, slice(*spans[sample])] for sample in samples])
-            elements.append(self._encoded(cut).flatten(0, 1))
-            places += [torch.arange(*spans[sample]) + sample * x.shape[1] for sample in samples]
-        encoded = torch.cat(elements)
-        features = encoded.new_zeros(mask.numel(), self.num_features)
-        return features.index_copy(0, torch.cat(places).to(x.device), encoded).view(*mask.shape, self.num_features)
+        return by_length(self._encoded, x, spans)
 
     def forward_head(self, x: Tensor, mask: Tensor | None = None, pre_logits: bool = False) -> Tensor:
         """Map features to logits ``(B, num_classes)``, ``(B, N, num_classes)`` without pooling, or to what the
@@ -201,12 +193,12 @@ class WavePDESequence(Backbone):
         """Replace the classifier; ``global_pool=None`` keeps the pooling.
 
         Raises:
-            WavezooError: if there is no such pooling.
+            WavezooError: if there is no such pooling, or if ``num_classes`` is no number of classes.
         """
         if global_pool is not None:
             _check_pool(global_pool)
-        self.num_classes = num_classes
-        self.head.reset(num_classes, global_pool)
+        self.num_classes = outputs(num_classes)
+        self.head.reset(self.num_classes, global_pool)
 
     @torch.jit.ignore
     def set_grad_checkpointing(self, enable: bool = True) -> None:
@@ -219,19 +211,32 @@ class WavePDESequence(Backbone):
         return {"stem": r"^stem|^position", "blocks": [(r"^blocks\.(\d+)", None)]}
 
     def _encoded(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
+        x = self.stem(x) if self.vocab_size is None else self._embedded(x)
         if self.position is not None:
             x = x + self.position(torch.arange(x.shape[1], device=x.device))
         x = x.mT
         x = checkpoint_seq(self.blocks, x) if self.grad_checkpointing else self.blocks(x)
         return x.mT
 
-    def _check_input(self, x: Tensor) -> None:
+    def _embedded(self, x: Tensor) -> Tensor:
+        x = x.long()
+        if torch.compiler.is_compiling():
+            return self.stem(x)
+        try:
+            return self.stem(x)
+        except IndexError as error:
+            raise WavezooError(
+                f"token ids reach {_range(x)}; this model knows 0 to {self.stem.weight.shape[0] - 1}. Check the "
+                "tokenizer, or build the model with a greater vocab_size."
+            ) from error
+
+    def _check_input(self, x: Tensor, mask: Tensor | None) -> None:
         tokens = self.vocab_size is not None
         wanted = "token ids (B, N)" if tokens else f"numbers (B, N, {self.in_features})"
         if x.ndim != (2 if tokens else 3) or not (tokens or x.shape[2] == self.in_features):
             raise WavezooError(f"input of shape {tuple(x.shape)} does not fit a model for {wanted}.")
-        if tokens == x.is_floating_point():
+        integral = not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
+        if integral if not tokens else not integral:
             raise WavezooError(f"input of {x.dtype} does not fit a model for {wanted}.")
         if x.shape[1] == 0:
             raise WavezooError(f"input of shape {tuple(x.shape)} has no element; give sequences of at least 1.")
@@ -240,16 +245,19 @@ class WavePDESequence(Backbone):
                 f"sequences of {x.shape[1]} elements are longer than max_length={self.max_length}, up to which there "
                 "are position embeddings. Cut them, or build the model with a greater max_length, or without one."
             )
-
-    def _check_tokens(self, x: Tensor) -> None:
-        if self.vocab_size is None or x.numel() == 0 or not _has_values(x):
-            return
-        least, greatest = (int(each) for each in x.aminmax())
-        if not 0 <= least <= greatest < self.vocab_size:
+        if mask is not None and (mask.shape != x.shape[:2] or mask.dtype != torch.bool):
             raise WavezooError(
-                f"token ids reach from {least} to {greatest}; this model knows 0 to {self.vocab_size - 1}. "
-                "Check the tokenizer, or build the model with a greater vocab_size."
+                f"mask of shape {tuple(mask.shape)} and {mask.dtype} does not fit input of shape {tuple(x.shape)}; "
+                f"give {tuple(x.shape[:2])} and torch.bool, True at the elements, False at padding."
             )
+
+
+def _range(x: Tensor) -> str:
+    try:
+        return f"from {int(x.min())} to {int(x.max())}"
+    # Under torch.func, values cannot be looked at.
+    except RuntimeError:
+        return "further"
 
 
 def _classifier(dim: int, num_classes: int) -> nn.Module:
@@ -261,83 +269,11 @@ def _check_pool(global_pool: str) -> None:
         raise not_allowed("global_pool", global_pool, SEQUENCE_POOLS)
 
 
-def _pooled(x: Tensor, mask: Tensor | None, pool: str) -> Tensor:
-    if not pool:
-        return x
-    if mask is None:
-        return x.mean(1) if pool == "mean" else x[:, 0 if pool == "first" else -1]
-    mask = mask.to(x.device)
-    if pool == "mean":
-        return (x * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
-    position = torch.arange(x.shape[1], device=x.device)
-    wanted = torch.where(mask, position, -1).amax(1) if pool == "last" else mask.int().argmax(1)
-    return x[torch.arange(x.shape[0], device=x.device), wanted]
+def _entry(variant: Variant) -> ModelEntry:
+    def build(**kwargs: Any) -> WavePDESequence:
+        return WavePDESequence(**{**variant.settings, **kwargs})
+
+    return ModelEntry(build, "sequence", variant.description, WavePDESequence)
 
 
-def _has_values(x: Tensor) -> bool:
-    """Return whether the values of a tensor can be looked at: not while a graph is recorded, nor on the meta device."""
-    return not (torch.compiler.is_compiling() or torch.jit.is_tracing() or x.device.type == "meta")
-
-
-def _spans(mask: Tensor, x: Tensor) -> list[tuple[int, int]]:
-    """Return where the elements of each sequence begin and end."""
-    if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
-        raise WavezooError(
-            f"mask of shape {tuple(mask.shape)} and {mask.dtype} does not fit input of shape {tuple(x.shape)}; give "
-            f"{tuple(x.shape[:2])} and torch.bool, True at the elements, False at padding."
-        )
-    spans = []
-    for sample, row in enumerate(mask.tolist()):
-        count = sum(row)
-        start = row.index(True) if count else 0
-        if not count:
-            raise WavezooError(f"the mask leaves sample {sample} no element; drop the sample.")
-        if not all(row[start : start + count]):
-            raise WavezooError(
-                f"the mask of sample {sample} has a gap; padding may stand before or after the elements, not between."
-            )
-        spans.append((start, start + count))
-    return spans
-
-
-SEQUENCE_MODELS: dict[str, Callable[..., WavePDESequence]] = {}
-
-
-def register_sequence_model(entry_point: Callable[..., WavePDESequence]) -> Callable[..., WavePDESequence]:
-    """Register a function that builds a sequence model, under its own name."""
-    SEQUENCE_MODELS[entry_point.__name__] = entry_point
-    return entry_point
-
-
-def create_sequence_model(name: str, **kwargs: Any) -> WavePDESequence:
-    """Build a sequence model by name.
-
-    Args:
-        name: one of those that ``wavezoo list models`` shows with ``seq``.
-        **kwargs: the arguments of `WavePDESequence`; in place of the model's own ``depth`` and ``dim`` too.
-
-    Raises:
-        WavezooError: if there is no such model, or if an argument cannot work.
-        TypeError: for an unknown keyword.
-    """
-    if name not in SEQUENCE_MODELS:
-        raise not_allowed("sequence model", name, SEQUENCE_MODELS, "Image models are built by timm.create_model.")
-    return SEQUENCE_MODELS[name](**kwargs)
-
-
-@register_sequence_model
-def wavepde_seq_tiny(**kwargs: Any) -> WavePDESequence:
-    """Wave-PDE on sequences: 4 blocks of width 64."""
-    return WavePDESequence(**{"depth": 4, "dim": 64, **kwargs})
-
-
-@register_sequence_model
-def wavepde_seq_small(**kwargs: Any) -> WavePDESequence:
-    """Wave-PDE on sequences, the plan of S4 for Pathfinder and ListOps: 6 blocks of width 256."""
-    return WavePDESequence(**{"depth": 6, "dim": 256, **kwargs})
-
-
-@register_sequence_model
-def wavepde_seq_base(**kwargs: Any) -> WavePDESequence:
-    """Wave-PDE on sequences, the plan of S4 for images: 6 blocks of width 512."""
-    return WavePDESequence(**{"depth": 6, "dim": 512, **kwargs})
+ENTRIES = {name: _entry(variant) for name, variant in SEQUENCE.items()}

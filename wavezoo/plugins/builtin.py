@@ -136,3 +136,10 @@ def wavezoo_datasets() -> Mapping[str, Any]:
     from wavezoo.data.builtin import DATASETS
 
     return DATASETS
+
+
+@hookimpl
+def wavezoo_models() -> Mapping[str, Any]:
+    from wavezoo.models import dense, sequence, wavepde
+
+    return {**wavepde.ENTRIES, **sequence.ENTRIES, **dense.ENTRIES}

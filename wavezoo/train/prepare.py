@@ -1,9 +1,7 @@
 """From names to objects: the model, data, optimiser and schedule that a recipe describes."""
 
-import inspect
 from typing import Any, cast
 
-import timm
 import torch
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from accelerate.state import AcceleratorState
@@ -14,11 +12,11 @@ from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 
 from wavezoo.config.recipe import AugmentationSection, DataSection, Recipe
-from wavezoo.config.spec import OPERATOR_CHOICES, check_options
 from wavezoo.data import DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence, create_sequence_model
+from wavezoo.models.registry import check_model_options, create_model, find_model, names_of_kind
+from wavezoo.models.sequence import WavePDESequence
 from wavezoo.models.wavepde import WavePDE
 from wavezoo.plugins.registry import registry
 from wavezoo.train.loaders import sequence_facts
@@ -34,11 +32,7 @@ def for_sequences(recipe: Recipe) -> bool:
     Raises:
         WavezooError: if there is no such model.
     """
-    name = recipe.model.name
-    models = [*timm.list_models("wavepde*"), *SEQUENCE_MODELS]
-    if name not in models:
-        raise not_allowed("model", name, models, "`wavezoo list models` lists them.")
-    return name in SEQUENCE_MODELS
+    return find_model(recipe.model.name).kind == "sequence"
 
 
 def build_model(recipe: Recipe, facts: Facts) -> Model:
@@ -62,17 +56,9 @@ def build_model(recipe: Recipe, facts: Facts) -> Model:
     else:
         raise WavezooError(
             f"{recipe.model.name} is a model for images, and {recipe.data.name} is a set of sequences. Use one of "
-            f"{', '.join(SEQUENCE_MODELS)}."
+            f"{', '.join(names_of_kind('sequence'))}."
         )
-    options = recipe.model.options
-    for option in options:
-        if option in reserved:
-            raise WavezooError(f"model.{option} follows from the data set {recipe.data.name!r}. Leave it out.")
-    parameters = inspect.signature(model_class).parameters.values()
-    own = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD} - {*reserved, "device", "dtype"}
-    # Those of the wave operator are checked where it is built.
-    given = {option: value for option, value in options.items() if option not in OPERATOR_CHOICES}
-    check_options(f"option of {recipe.model.name}", given, model_class, sorted(own) + list(OPERATOR_CHOICES))
+    options = check_model_options(recipe.model.name, recipe.model.options, [*reserved, "device", "dtype"])
     settings = {**reserved, **options}
     if model_class is WavePDESequence:
         several_lengths = isinstance(facts, SequenceFacts) and facts.vocabulary is not None
@@ -81,8 +67,8 @@ def build_model(recipe: Recipe, facts: Facts) -> Model:
                 f"the sequences of {recipe.data.name} are of several lengths, on which batch norm cannot be trained. "
                 "Set model.norm to layer."
             )
-        return create_sequence_model(recipe.model.name, **settings)
-    return cast(WavePDE, timm.create_model(recipe.model.name, **settings))
+        return cast(WavePDESequence, create_model(recipe.model.name, **settings))
+    return cast(WavePDE, create_model(recipe.model.name, **settings))
 
 
 def build_accelerator(recipe: Recipe, device: str) -> Accelerator:

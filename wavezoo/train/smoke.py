@@ -1,13 +1,9 @@
 """The same way through the house in under a minute: any recipe, made small."""
 
-import inspect
 from typing import Any
 
-import timm
-
 from wavezoo.config.recipe import Recipe
-from wavezoo.models.sequence import SEQUENCE_MODELS, WavePDESequence
-from wavezoo.models.wavepde import WavePDE
+from wavezoo.models.registry import find_model, model_options
 
 # What is set where a model takes it.
 SMALL_MODEL: dict[str, Any] = {
@@ -27,10 +23,8 @@ def smoke(recipe: Recipe) -> Recipe:
     no moving average and no workers; schemes, data, augmentation, optimiser and precision stay.
     """
     name = recipe.model.name
-    sequences = name in SEQUENCE_MODELS
-    takes: set[str] = set()
-    if sequences or name in timm.list_models("wavepde*"):
-        takes = set(inspect.signature(WavePDESequence if sequences else WavePDE).parameters)
+    sequences = find_model(name).kind == "sequence"
+    takes = model_options(name) or {}
     small = {key: value for key, value in SMALL_MODEL.items() if key in takes}
     samples, batch_size = (16, 4) if sequences else (64, 16)
     content = recipe.model_dump(mode="json")

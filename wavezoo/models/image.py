@@ -1,0 +1,337 @@
+"""The backbone of the image models.
+
+After Wave-PDE Nets (Vejendla 2025): transformer-like blocks in which a simulated wave takes the place of attention.
+Shapes: B batch, C channels, H height, W width; channels first.
+"""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from timm.layers import NormMlpClassifierHead, calculate_drop_path_rates
+from timm.models import checkpoint_seq, register_notrace_function
+from torch import Tensor, nn
+from typing_extensions import Unpack
+
+from wavezoo.config.options import plain
+from wavezoo.config.spec import MixerSpec, OperatorChoices, SchemeChoice, mixer_spec, whole
+from wavezoo.errors import WavezooError, not_allowed, shown
+from wavezoo.models.backbone import (
+    MLP_RATIO,
+    Backbone,
+    check_operator_choices,
+    check_placement,
+    check_rates,
+    counts,
+    outputs,
+)
+from wavezoo.models.block import wave_block
+from wavezoo.nn.norm import norm_layer
+from wavezoo.wave.convolution import GridConv
+
+# Those of timm's that keep the width.
+GLOBAL_POOLS = ("avg", "max", "avgmax", "fast", "fastavg", "fastmax", "fastavgmax", "")
+
+
+class WaveStage(nn.Module):
+    """An optional downsampling convolution and a run of wave blocks, ``(B, C, H, W) -> (B, C', H / s, W / s)``.
+
+    Args:
+        in_dim: number of channels C.
+        dim: number of channels C'.
+        stride: what the stage was made to reduce its maps by, s.
+        reduces: whether it does; if not, its layers keep the distances that they have on the reduced maps.
+        drop_paths: rate of stochastic depth of each block.
+        mixer: builds the mixers.
+        norm: as for `wave_block`.
+        mlp_ratio: likewise.
+        matching: likewise.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        dim: int,
+        stride: int,
+        reduces: bool,
+        drop_paths: Sequence[float],
+        mixer: MixerSpec,
+        norm: str,
+        mlp_ratio: float,
+        matching: str,
+    ) -> None:
+        super().__init__()
+        self.downsample: nn.Module = nn.Identity()
+        if stride > 1 or in_dim != dim:
+            shrink = GridConv(in_dim, dim, 2, 2 * stride - 1, stride if reduces else 1)
+            self.downsample = nn.Sequential(norm_layer(norm, 2)(in_dim), shrink)
+        block = {"mlp_ratio": mlp_ratio, "matching": matching, "norm": norm}
+        self.blocks = nn.Sequential(*[wave_block(dim, 2, mixer, drop_path=rate, **block) for rate in drop_paths])
+        self.grad_checkpointing = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to ``(B, C', H / s, W / s)``."""
+        x = self.downsample(x)
+        if self.grad_checkpointing and not torch.jit.is_scripting():
+            return checkpoint_seq(self.blocks, x)
+        return self.blocks(x)
+
+
+class WavePDE(Backbone):
+    """An image classifier and feature extractor of wave blocks, on images ``(B, in_chans, H, W)`` of any size.
+
+    Args:
+        in_chans: number of image channels.
+        num_classes: number of classes; 0 for no classifier.
+        global_pool: timm's name of the pooling before the classifier; ``""`` for none.
+        img_size: size of the images, checked against the smallest that the stages can take; nothing else depends on
+            it.
+        depths: number of blocks in each stage.
+        dims: number of channels in each stage.
+        strides: downsampling at the start of each stage after the first, whose own is ``patch_size``.
+        patch_size: side of the square patches that become grid cells.
+        mlp_ratio: hidden channels of the MLPs as a multiple of their width, in a block with a wave operator; see
+            ``matching`` for other mixers.
+        matching: ``"parameters"``: another mixer's MLPs are as wide as makes the block as large as that of the preset's
+            wave operator; ``"width"``: they are as wide, whatever the mixer.
+        norm: ``"layer"``, over the channels of each position, or ``"batch"``, of each channel over batch and positions,
+            which suits images that are alike on the average, such as Pathfinder's.
+        preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
+        mixer: what mixes positions, by name or as a mapping with options: ``"wave"``, or ``"attention"``,
+            ``"depthwise"``, ``"global_filter"``, ``"pooling"``, ``"none"`` for comparison.
+        grid_spacing: distance of two pixels in units of that in training; see `set_grid_spacing`.
+        drop_rate: dropout before the classifier.
+        drop_path_rate: stochastic depth at the last block, growing linearly from 0 at the first.
+        output_stride: the most that maps are reduced by, 32 or less: later stages keep their resolution, and the
+            distances that their layers were trained with, as a segmentation head asks for.
+        device: where to build the parameters.
+        dtype: their dtype.
+        **operator: in place of the preset's: the schemes ``laplacian``, ``integrator``, ``speed``, ``damping_field``,
+            ``damping``, ``potential`` and ``drift``, by name or as a mapping with options, and the options of
+            `wavezoo.WaveOperator`: ``steps``, ``dt``, ``learn_dt``, ``initial_velocity``, ``readout``,
+            ``courant_guard``, ``gradient`` and ``causal``.
+
+    Raises:
+        WavezooError: naming the option that cannot work, what is allowed and what to do.
+        TypeError: for an unknown keyword.
+    """
+
+    def __init__(
+        self,
+        in_chans: int = 3,
+        num_classes: int = 1000,
+        global_pool: str = "avg",
+        img_size: int | tuple[int, int] | None = None,
+        *,
+        depths: Sequence[int] = (3, 3, 9, 3),
+        dims: Sequence[int] = (96, 192, 384, 768),
+        strides: Sequence[int] = (1, 2, 2, 2),
+        patch_size: int = 4,
+        mlp_ratio: float = MLP_RATIO,
+        matching: str = "parameters",
+        norm: str = "layer",
+        preset: str = "closed_form",
+        mixer: SchemeChoice = "wave",
+        grid_spacing: float = 1.0,
+        drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        output_stride: int = 32,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **operator: Unpack[OperatorChoices],
+    ) -> None:
+        super().__init__()
+        check_operator_choices(type(self), operator)
+        check_rates(mlp_ratio, drop_rate=drop_rate, drop_path_rate=drop_path_rate)
+        check_placement(device, dtype)
+        depths, dims, strides = counts("depths", depths), counts("dims", dims), counts("strides", strides)
+        patch_size, output_stride = whole("patch_size", patch_size), whole("output_stride", output_stride)
+        _check_architecture(depths, dims, strides, global_pool)
+        spec = mixer_spec(mixer, preset, **operator)
+        self.num_classes = outputs(num_classes)
+        self.in_chans = whole("in_chans", in_chans)
+        self.num_features = self.head_hidden_size = dims[-1]
+        self.drop_rate = drop_rate
+        self.feature_info: list[dict[str, Any]] = []
+        rates: list[list[float]] = calculate_drop_path_rates(drop_path_rate, list(depths), stagewise=True)
+        with torch.device(device) if device is not None else nullcontext():
+            # Overlapping windows: odd sizes lose no edge, and one-pixel patches still see their neighbours.
+            self.stem = GridConv(self.in_chans, dims[0], 2, max(2 * patch_size - 1, 3), patch_size)
+            stages = []
+            reduction, scale = patch_size, 1.0
+            for index, (dim, stride) in enumerate(zip(dims, strides, strict=True)):
+                reduces = reduction * stride <= max(output_stride, patch_size)
+                stage = WaveStage(
+                    dims[max(index - 1, 0)], dim, stride, reduces, rates[index], spec, norm, mlp_ratio, matching
+                )
+                stage.downsample.grid_scale = scale  # type: ignore[assignment]
+                reduction, scale = (reduction * stride, scale) if reduces else (reduction, scale / stride)
+                stage.blocks.grid_scale = scale  # type: ignore[assignment]
+                stages.append(stage)
+                self.feature_info.append({"num_chs": dim, "reduction": reduction, "module": f"stages.{index}"})
+            self.stages = nn.Sequential(*stages)
+            self.head = NormMlpClassifierHead(
+                dims[-1], self.num_classes, pool_type=global_pool, drop_rate=drop_rate, norm_layer=norm_layer(norm, 2)
+            )
+        self.smallest_size = reduction
+        if img_size is not None:
+            check_size(image_size(img_size), self.smallest_size)
+        self.to(dtype=dtype)
+        self.set_grid_spacing(grid_spacing)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Map images to the last stage's maps, ``(B, num_features, H / reduction, W / reduction)``.
+
+        Raises:
+            WavezooError: if the images are too small for the stages.
+        """
+        return self.stages(self._stem(x))
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Map the last stage's maps to logits ``(B, num_classes)``, or to what the classifier would see."""
+        return self.head(x, pre_logits=pre_logits)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images ``(B, in_chans, H, W)`` to logits ``(B, num_classes)``."""
+        return self.forward_head(self.forward_features(x))
+
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | list[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """Return the maps of several stages.
+
+        Args:
+            x: images ``(B, in_chans, H, W)``.
+            indices: the stages: the last n for a number n, those of a list, all for None.
+            norm: no effect: the only norm of the last stage comes after the pooling, in the head.
+            stop_early: compute no stage beyond the last one asked for.
+            output_fmt: ``"NCHW"``.
+            intermediates_only: leave out the last stage's maps.
+
+        Returns:
+            The last computed stage's maps and the list of those asked for, or the list alone.
+
+        Raises:
+            WavezooError: if ``output_fmt`` is another, if there are no such stages, or if the images are too small.
+        """
+        if output_fmt != "NCHW":
+            raise not_allowed("output_fmt", output_fmt, ["NCHW"])
+        wanted = stages_named(len(self.stages), indices)
+        last = max(wanted)
+        x = self._stem(x)
+        intermediates = []
+        for index, stage in enumerate(self.stages[: last + 1] if stop_early else self.stages):
+            x = stage(x)
+            if index in wanted:
+                intermediates.append(x)
+        return intermediates if intermediates_only else (x, intermediates)
+
+    def prune_intermediate_layers(
+        self, indices: int | list[int] = 1, prune_norm: bool = False, prune_head: bool = True
+    ) -> list[int]:
+        """Drop what the maps of ``indices`` do not need, and return the indices of the stages they name.
+
+        Args:
+            indices: as for `forward_intermediates`.
+            prune_norm: no effect: the norm belongs to the head.
+            prune_head: drop the head. It goes in any case if the last stage does.
+
+        Raises:
+            WavezooError: if there are no such stages.
+        """
+        wanted = stages_named(len(self.stages), indices)
+        last = max(wanted)
+        shortened = last < len(self.stages) - 1
+        self.stages = self.stages[: last + 1]
+        if shortened:
+            self.num_features = self.head_hidden_size = self.feature_info[last]["num_chs"]
+        if prune_head or shortened:
+            self.num_classes = 0
+            self.head.reset(0, "", reset_other=True, in_features=self.num_features)
+        return wanted
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Replace the classifier; ``global_pool=None`` keeps the pooling.
+
+        Raises:
+            WavezooError: if there is no such pooling, or if ``num_classes`` is no number of classes.
+        """
+        if global_pool is not None and global_pool not in GLOBAL_POOLS:
+            raise not_allowed("global_pool", global_pool, GLOBAL_POOLS)
+        self.num_classes = outputs(num_classes)
+        self.head.reset(self.num_classes, global_pool)
+
+    @torch.jit.ignore
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Recompute each block in the backward pass instead of keeping its activations."""
+        for stage in self.stages:
+            stage.grad_checkpointing = enable
+
+    @torch.jit.ignore
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Return timm's patterns for the parameter groups of layer-wise learning-rate decay."""
+        each_block = [(r"^stages\.(\d+)\.downsample", (0,)), (r"^stages\.(\d+)\.blocks\.(\d+)", None)]
+        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else each_block}
+
+    def _stem(self, x: Tensor) -> Tensor:
+        check_size(x.shape[-2:], self.smallest_size)
+        return self.stem(x)
+
+
+def image_size(size: object) -> tuple[int, int]:
+    """Return height and width of images whose ``size`` is one number or two.
+
+    Raises:
+        WavezooError: if it is neither.
+    """
+    sizes = plain(size)
+    if isinstance(sizes, (list, tuple)):
+        if len(sizes) != 2:
+            raise WavezooError(f"img_size is {shown(size)}; give one number of pixels, or height and width.")
+        return whole("img_size", sizes[0]), whole("img_size", sizes[1])
+    return whole("img_size", sizes), whole("img_size", sizes)
+
+
+def stages_named(count: int, indices: int | Sequence[int] | None) -> list[int]:
+    """Return the numbers of the stages that ``indices`` names: the last n, those of a list (-1 the last), or all.
+
+    Raises:
+        WavezooError: if there are no such stages.
+    """
+    stages = range(count)
+    wanted = [count] if indices is None else [indices] if isinstance(indices, int) else list(indices)
+    if indices is None or isinstance(indices, int):
+        if not 1 <= wanted[0] <= count:
+            raise WavezooError(f"indices is {indices!r}; give a number of stages from 1 to {count}.")
+        return list(stages[count - wanted[0] :])
+    if not wanted or not all(-count <= each < count for each in wanted):
+        raise WavezooError(f"indices is {indices!r}; this model has {count} stages, from 0 to {count - 1}.")
+    return [stages[each] for each in wanted]
+
+
+@register_notrace_function
+def check_size(size: Sequence[int], smallest: int) -> None:
+    """Raise WavezooError if images of ``size`` are smaller than ``smallest``."""
+    height, width = size
+    if min(height, width) < smallest:
+        raise WavezooError(
+            f"images of {height} x {width} pixels are too small: this model reduces them by {smallest}. "
+            "Give larger images, a smaller patch_size, or a wavepde_iso model."
+        )
+
+
+def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], global_pool: str) -> None:
+    if global_pool not in GLOBAL_POOLS:
+        raise not_allowed("global_pool", global_pool, GLOBAL_POOLS)
+    if not len(depths) == len(dims) == len(strides):
+        raise WavezooError(
+            f"depths {tuple(depths)}, dims {tuple(dims)} and strides {tuple(strides)} differ in length; "
+            "give one number of each for every stage."
+        )
