@@ -166,7 +166,8 @@ def test_optimisation(name):
     groups = group_parameters(model, model.group_matcher(), reverse=True)
     assert groups["stem.weight"] == groups["position.weight"] == 0 < groups["head.fc.weight"]
     create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.05, layer_decay=0.7)
-    assert {key.rpartition(".")[2] for key in model.no_weight_decay()} >= {"log_dt"}
+    operators = [each for each in model.modules() if isinstance(each, wavezoo.WaveOperator)]
+    assert len(model.no_weight_decay()) == sum(len(list(each.physical_parameters())) for each in operators) > 0
     gradients = []
     for enable in (False, True):
         model.zero_grad()
@@ -238,7 +239,7 @@ def test_compiles_and_exports_for_any_batch():
 def test_grid_spacing_reaches_the_operators():
     model = create(grid_spacing=0.5)
     steps = {each.steps for each in model.modules() if isinstance(each, wavezoo.WaveOperator)}
-    assert steps == {8}
+    assert steps == {2}
 
 
 @pytest.mark.parametrize(

@@ -321,7 +321,7 @@ def test_forward_intermediates(name):
             assert torch.equal(first, second) == stop_early
     with pytest.raises((AssertionError, wavezoo.WavezooError)):
         model.forward_intermediates(x, output_fmt="NLC")
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, wavezoo.WavezooError)):
         model.forward_intermediates(x, indices=[count])
 
 
@@ -443,9 +443,8 @@ def test_layer_decay(name):
 def test_physical_parameters_have_no_weight_decay(name):
     model = create(name)
     physical = model.no_weight_decay()
-    assert {key for key in physical if key.endswith("log_dt")}
     operators = [each for each in model.modules() if isinstance(each, wavezoo.WaveOperator)]
-    assert len(physical) == sum(len(list(each.parameters())) for each in operators)
+    assert len(physical) == sum(len(list(each.physical_parameters())) for each in operators) > 0
     optimizer = create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.1)
     decayed = {id(p) for group in optimizer.param_groups if group["weight_decay"] for p in group["params"]}
     assert not any(id(parameter) in decayed for key, parameter in model.named_parameters() if key in physical)

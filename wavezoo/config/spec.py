@@ -248,9 +248,10 @@ def mixer_spec(
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
     axis = AXES["mixers"]
+    name, own = _split(axis, mixer)
+    if reserved := next((option for option in axis.given if option in own), None):
+        raise WavezooError(f"{reserved} is no option of the mixer {name} itself; give it to the model.")
     scheme = scheme_spec(axis, mixer, registry)
-    if reserved := next((option for option in axis.given if option in scheme.options), None):
-        raise WavezooError(f"{reserved} is no option of the mixer {scheme.name} itself; give it to the model.")
     if "operator" in scheme_options(scheme.scheme):
         operator = operator_spec(preset, registry, **choices)
         return MixerSpec(scheme, operator, preset, operator.options["causal"])

@@ -18,10 +18,10 @@ class ModelEntry:
 
     Attributes:
         build: builds it from keyword arguments. An ``"image"`` model takes ``in_chans`` and ``num_classes`` and maps
-            images ``(B, in_chans, H, W)`` to ``(B, num_classes)``. A ``"dense"`` one takes the same and maps to ``(B, num_classes, H, W)``. A
-            ``"sequence"`` model takes ``in_features`` or ``vocab_size``, and ``num_classes``, and maps
-            ``(B, N, in_features)`` or token ids ``(B, N)`` to ``(B, num_classes)``, or to ``(B, N, num_classes)`` with
-            ``global_pool=""``.
+            images ``(B, in_chans, H, W)`` to ``(B, num_classes)``. A ``"dense"`` one takes the same and maps to
+            ``(B, num_classes, H, W)``. A ``"sequence"`` model takes ``in_features`` or ``vocab_size``, and
+            ``num_classes``, and maps ``(B, N, in_features)`` or token ids ``(B, N)`` to ``(B, num_classes)``, or to
+            ``(B, N, num_classes)`` with ``global_pool=""``.
         kind: ``"image"``, ``"sequence"`` or ``"dense"``.
         description: what it is, in a sentence.
         constructor: what the keyword arguments are those of, if ``build`` hands them on.

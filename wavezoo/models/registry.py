@@ -113,7 +113,7 @@ def check_model_options(
     known = model_options(name, registry)
     for option in reserved:
         if option in options:
-            raise WavezooError(f"model.{option} follows from the data. Leave it out.")
+            raise WavezooError(f"model.{option} follows from the data set. Leave it out.")
     if known is None:
         return dict(options)
     entry = find_model(name, registry)
