@@ -1,5 +1,7 @@
 """The part held back for validation: of every class, of the size asked for, the same for the same seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from wavezoo.data import (
     find_dataset,
 )
 from wavezoo.errors import WavezooError
+from wavezoo.plugins.registry import registry
 
 CLASSES = ("a", "b", "c", "d")
 SIZE = 3
@@ -109,3 +112,32 @@ def test_what_cannot_be_held_back():
     entry = DatasetEntry("made", "", facts, lambda source: Splits(split, split, split))
     with pytest.raises(WavezooError, match="a validation split of its own"):
         entry.read(DataSource(validation=0.5))
+
+
+def test_every_data_set_is_held_back_from_in_every_class(name_and_layout, copies, tmp_path):
+    name, layout = name_and_layout
+    classes = copies.write(tmp_path, name, layout, per_class=8)
+    entry = find_dataset(name)
+    source = DataSource(str(tmp_path), partial=True, options=copies.options.get(name, {}))
+    whole = entry.read(source)
+    asked = replace(source, validation=0.25)
+    if whole.validation is not None:
+        with pytest.raises(WavezooError, match="a validation split of its own"):
+            entry.read(asked)
+        return
+    assert (np.diff(whole.train.targets) >= 0).all()
+    data = entry.read(asked)
+    assert np.bincount(data.train.targets, minlength=classes).tolist() == [6] * classes
+    assert np.bincount(data.validation.targets, minlength=classes).tolist() == [2] * classes
+
+
+def test_every_data_set_that_is_read_from_a_folder_has_a_copy_here(copies):
+    from_folders = {name for name in registry.datasets() if name not in ("digits", "mnist1d")}
+    assert from_folders == {name for name, _ in copies.layouts}
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist1d"])
+def test_data_that_come_with_a_package_are_held_back_from_in_every_class(name):
+    data = find_dataset(name).read(DataSource(validation=0.1))
+    for part in (data.train, data.validation):
+        assert set(part.targets) == set(range(10))
