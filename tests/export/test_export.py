@@ -60,10 +60,10 @@ def test_onnx_of_a_sequence_model_by_product_and_by_transform(length, tmp_path):
 
 def test_an_exported_program_of_any_size(tmp_path):
     model = vision()
-    path = export_model(model, torch.randn(1, 3, 64, 64), "exported", tmp_path / "m.pt2", "size").path
-    with path.open("rb") as file:
+    result = export_model(model, torch.randn(1, 3, 64, 64), "exported", tmp_path / "m.pt2", "size")
+    with result.path.open("rb") as file:
         program = torch.export.load(file).module()
-    for shape in ((2, 3, 64, 64), (3, 3, 80, 47), (2, 3, 130, 96)):
+    for shape in ((2, 3, 64, 64), (3, 3, 80, 47), (2, 3, *result.smallest)):
         x = torch.randn(*shape)
         torch.testing.assert_close(program(x), model(x), rtol=1e-4, atol=1e-5)
 
@@ -79,9 +79,8 @@ def test_every_model_exports(name, format, tmp_path):
 
 
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):
-    def spoilt(model, example, path, dynamic):
-        path.write_text("spoilt")
-        return lambda x: model(x) * 1.01
+    def spoilt(model, example, dynamic):
+        return export.Written(b"spoilt", lambda path: lambda x: model(x) * 1.01)
 
     monkeypatch.setitem(export.WRITERS, "exported", spoilt)
     (tmp_path / "model").write_text("former")
@@ -95,6 +94,26 @@ def test_a_model_that_torch_cannot_export(tmp_path, monkeypatch):
     with pytest.raises(wavezoo.WavezooError, match="torch cannot export this model"):
         export_model(vision(), torch.randn(1, 3, 32, 32), "exported", tmp_path / "model")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_is_one_message(format, tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(wavezoo.WavezooError, match="No space left on device"):
+        export_model(vision(), torch.randn(1, 3, 32, 32), format, tmp_path / "model", "none")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_converter_to_onnx_raises_is_one_message(tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise KeyError("aten.nonsense")
+
+    monkeypatch.setattr("torch.onnx.export", fail)
+    with pytest.raises(wavezoo.WavezooError, match="ONNX cannot hold this model: KeyError"):
+        export_model(vision(), torch.randn(1, 3, 32, 32), "onnx", tmp_path / "model", "none")
 
 
 def test_onnxruntime_is_not_installed(tmp_path, monkeypatch):
@@ -113,11 +132,20 @@ def test_onnxruntime_is_not_installed(tmp_path, monkeypatch):
         (["wavepde_pico", "--format", "onx"], "nearest first: onnx"),
         (["wavepde_pico", "--dynamic", "sizes"], "nearest first: size"),
         (["wavepde_pico", "--dynamic", "size"], "--format exported"),
-        (["wavepde_pico", "--out", "nowhere/model"], "the folder nowhere does not exist"),
+        (["wavepde_pico", "--out", "nowhere/model"], "folder 'nowhere' does not exist"),
         (["wavepde_pico", "--out", "."], "is a folder"),
         (["wavepde_pico", "--set", "num_clases=3"], "the nearest it knows: num_classes"),
         (["wavepde_pico", "--set", "num_classes"], "not of the form key=value"),
-        (["wavepde_pico", "--set", "steps=["], "not a YAML value"),
+        (["wavepde_pico", "--set", "steps=["], "--set steps=[: not YAML"),
+        (["wavepde_pico", "--set", "a.b=1"], "no dots"),
+        (["wavepde_pico", "--set", "pretrained=true"], "no pretrained weights"),
+        (["wavepde_pico", "--set", "img_size=x"], "img_size"),
+        (["wavepde_pico", "--set", "in_chans=0"], "in_chans"),
+        (["wavepde_pico", "--set", "device=foo"], "exported on the CPU"),
+        (["wavepde_pico", "--set", "dims=[a, b]"], "dims"),
+        (["wavepde_pico", "--size", "100000000000"], "export with a smaller one"),
+        (["wavepde_pico", "--out", "x" * 300], "File name too long"),
+        (["~nosuchuser"], "model or run folder is"),
         (["wavepde_pico", "--weights", "nothing"], "missing, damaged or no safetensors file"),
         (["wavepde_pico", "--size", "16"], "too small"),
         (["wavepde_pico", "--size", "0"], "size is 0"),

@@ -31,7 +31,9 @@ def export(
     load_plugins(plugin)
     model, example, said = model_and_example(source, weights, list(set_ or []), size)
     exported = export_model(model, example, format_, out, dynamic)
+    smallest = "" if exported.smallest is None else " from {} x {} pixels".format(*exported.smallest)
     say(
-        f"{exported.path}: {format_} of {said}, {exported.size / 1e6:.1f} MB, input {tuple(example.shape)}, dynamic "
-        f"{dynamic}; run and compared with the model: outputs differ by {exported.difference:.1e} of the largest"
+        f"{exported.path}: {format_} of {said}, {exported.size / 1e6:.1f} MB, input {tuple(example.shape)}, "
+        f"dynamic {dynamic}{smallest}; run and compared with the model: outputs differ by "
+        f"{exported.difference:.1e} of the largest"
     )

@@ -2,20 +2,20 @@
 
 import copy
 import importlib.util
-import tempfile
+import io
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
-from torch.export import Dim
+from torch.export import Dim, ExportedProgram
 
 from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.files import find_folder, find_path, is_folder, writing
 from wavezoo.wave.laplacians.base import Laplacian
 
 FORMATS = ("onnx", "exported", "safetensors")
@@ -23,6 +23,8 @@ DYNAMIC = ("none", "batch", "size")
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # The same operations in another order: as many rounding errors as a deep network adds up.
 ROUNDING_UNITS = 1e4
+
+Run = Callable[[Tensor], Tensor]
 
 
 class Exported(NamedTuple):
@@ -32,11 +34,21 @@ class Exported(NamedTuple):
         path: the file.
         size: its size in bytes.
         difference: the largest difference between the file's outputs and the model's, in units of the largest output.
+        smallest: the smallest height and width that the program takes, where they may differ from the example's.
     """
 
     path: Path
     size: int
     difference: float
+    smallest: tuple[int, int] | None = None
+
+
+class Written(NamedTuple):
+    """A model in a format: the content of the file, what runs a file with it, and `Exported.smallest`."""
+
+    content: bytes
+    run: Callable[[Path], Run]
+    smallest: tuple[int, int] | None = None
 
 
 def export_model(model: nn.Module, example: Tensor, format: str, path: Path, dynamic: str = "batch") -> Exported:
@@ -48,12 +60,31 @@ def export_model(model: nn.Module, example: Tensor, format: str, path: Path, dyn
         format: ``"onnx"``; ``"exported"`` for torch's exported program; ``"safetensors"`` for the weights alone.
         path: the file; an older one is replaced once the new one has been checked.
         dynamic: what may differ from ``example``: ``"none"``, the ``"batch"``, or for an exported program of an image
-            model the ``"size"`` too. Weights have no size; it does not matter for them.
+            model the ``"size"`` too, down to `Exported.smallest`. Weights have no size; it does not matter for them.
 
     Raises:
         WavezooError: if the file cannot be written, if a package is missing, if the model cannot be exported so, or if
             the file computes something else.
     """
+    _check(format, dynamic, example, path)
+    model = copy.deepcopy(model).eval()
+    examples = _examples(example, dynamic)
+    with torch.no_grad():
+        expected = [model(each) for each in examples]
+    written = WRITERS[format](model, examples[0], dynamic)
+    with writing(path) as beside:
+        beside.write_bytes(written.content)
+        run = written.run(beside)
+        difference = max(_difference(run(each).detach(), y) for each, y in zip(examples, expected, strict=True))
+        if not difference <= ROUNDING_UNITS * torch.finfo(expected[0].dtype).eps:
+            raise WavezooError(
+                f"the {format} file computes something else than the model: its outputs differ by {difference:.1e} "
+                "of the largest. It was not kept."
+            )
+    return Exported(path, path.stat().st_size, difference, written.smallest)
+
+
+def _check(format: str, dynamic: str, example: Tensor, path: Path) -> None:
     if format not in FORMATS:
         raise not_allowed("format", format, FORMATS)
     if dynamic not in DYNAMIC:
@@ -62,89 +93,101 @@ def export_model(model: nn.Module, example: Tensor, format: str, path: Path, dyn
         raise WavezooError(
             'dynamic="size" is for exported programs of image models; use --format exported, or --dynamic batch.'
         )
-    if not path.parent.is_dir():
-        raise WavezooError(f"{path} cannot be written: the folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
+    find_path(path, "file")
+    find_folder(path.parent, "folder")
+    if is_folder(path):
         raise WavezooError(f"{path} is a folder; name a file in it.")
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if format == "onnx" and missing:
         raise WavezooError(f"ONNX needs {', '.join(missing)}; install with: pip install 'wavezoo[export]'.")
-    model = copy.deepcopy(model).eval()
-    examples = [example]
-    if dynamic != "none":
-        # A batch of one would be taken for a constant.
-        example = torch.cat([example, example.flip(1)]) if len(example) == 1 else example
-        examples = [example, torch.cat([example, example.roll(1, 1)])]
+
+
+def _examples(example: Tensor, dynamic: str) -> list[Tensor]:
+    """Return inputs to compare outputs on; the first is the one to export with."""
+    if dynamic == "none":
+        return [example]
+    # A batch of one would be taken for a constant.
+    example = torch.cat([example, example.flip(1)]) if len(example) == 1 else example
+    examples = [example, torch.cat([example, example.roll(1, 1)])]
     if dynamic == "size":
         examples.append(nn.functional.interpolate(example, scale_factor=1.5))
-    with torch.no_grad():
-        expected = [model(each) for each in examples]
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            beside = Path(folder) / path.name
-            run = WRITERS[format](model, example, beside, dynamic)
-            difference = max(_difference(run(each).detach(), y) for each, y in zip(examples, expected, strict=True))
-            if not difference <= ROUNDING_UNITS * torch.finfo(expected[0].dtype).eps:
-                raise WavezooError(
-                    f"the {format} file computes something else than the model: its outputs differ by {difference:.1e} "
-                    "of the largest. It was not kept."
-                )
-            beside.replace(path)
-    except OSError as error:
-        raise WavezooError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return Exported(path, path.stat().st_size, difference)
+    return examples
 
 
-def _write_safetensors(model: nn.Module, example: Tensor, path: Path, dynamic: str) -> Callable[[Tensor], Tensor]:
-    path.write_bytes(save({name: value.contiguous() for name, value in model.state_dict().items()}))
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            value.zero_()
-    model.load_state_dict(load_file(path))
-    return torch.no_grad()(model)
+def _safetensors(model: nn.Module, example: Tensor, dynamic: str) -> Written:
+    def run(path: Path) -> Run:
+        with torch.no_grad():
+            for value in model.state_dict().values():
+                value.zero_()
+        model.load_state_dict(load(path.read_bytes()))
+        return torch.no_grad()(model)
+
+    return Written(save({name: value.contiguous() for name, value in model.state_dict().items()}), run)
 
 
-def _write_exported(model: nn.Module, example: Tensor, path: Path, dynamic: str) -> Callable[[Tensor], Tensor]:
+def _exported(model: nn.Module, example: Tensor, dynamic: str) -> Written:
     if dynamic == "size":
         _use_matrix_products(model)
-    # The exporter knows files by their suffix.
-    torch.export.save(_program(model, example, dynamic), written := path.with_name("program.pt2"))
-    written.replace(path)
-    with path.open("rb") as file:
-        return torch.no_grad()(torch.export.load(file).module())
+    program = _program(model, example, dynamic)
+    # Torch aborts the process where its own writer meets a full disk.
+    torch.export.save(program, content := io.BytesIO())
+
+    def run(path: Path) -> Run:
+        return torch.no_grad()(torch.export.load(io.BytesIO(path.read_bytes())).module())
+
+    return Written(content.getvalue(), run, _smallest(program) if dynamic == "size" else None)
 
 
-def _write_onnx(model: nn.Module, example: Tensor, path: Path, dynamic: str) -> Callable[[Tensor], Tensor]:
+def _onnx(model: nn.Module, example: Tensor, dynamic: str) -> Written:
     import onnxruntime
 
     if example.ndim == 4:
         # ONNX knows no complex numbers, and many that run it no Fourier transforms. Sequences may be too long.
         _use_matrix_products(model)
     program = _program(model, example, dynamic)
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(program, (example,), path, dynamo=True, external_data=False, verbose=False)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda x: torch.from_numpy(session.run(None, {name: x.numpy()})[0])
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exported = torch.onnx.export(program, (example,), dynamo=True, external_data=False, verbose=False)
+            content = exported.model_proto.SerializeToString() if exported is not None else b""
+    # The converter to ONNX may raise anything too.
+    except Exception as error:
+        raise _cannot("ONNX cannot hold this model", error) from error
+
+    def run(path: Path) -> Run:
+        try:
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise _cannot("onnxruntime cannot run this model", error) from error
+        name = session.get_inputs()[0].name
+        return lambda x: torch.from_numpy(session.run(None, {name: x.numpy()})[0])
+
+    return Written(content, run)
 
 
-WRITERS: dict[str, Callable[[nn.Module, Tensor, Path, str], Callable[[Tensor], Tensor]]] = {
-    "onnx": _write_onnx,
-    "exported": _write_exported,
-    "safetensors": _write_safetensors,
+WRITERS: dict[str, Callable[[nn.Module, Tensor, str], Written]] = {
+    "onnx": _onnx,
+    "exported": _exported,
+    "safetensors": _safetensors,
 }
 
 
-def _program(model: nn.Module, example: Tensor, dynamic: str) -> torch.export.ExportedProgram:
+def _program(model: nn.Module, example: Tensor, dynamic: str) -> ExportedProgram:
     axes = {"none": (), "batch": (0,), "size": (0, 2, 3)}[dynamic]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.export.export(model, (example,), dynamic_shapes=(dict.fromkeys(axes, Dim.AUTO),))
     except Exception as error:  # Exporting runs a compiler, which may raise anything.
-        reason = str(error).strip().partition("\n")[0]
-        raise WavezooError(f"torch cannot export this model: {type(error).__name__}: {reason}") from error
+        raise _cannot("torch cannot export this model", error) from error
+
+
+def _smallest(program: ExportedProgram) -> tuple[int, int]:
+    """Return the smallest height and width of an image: torch takes what once was 1 for a constant."""
+    placeholder = next(node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs)
+    _, _, height, width = placeholder.meta["val"].shape
+    lower = {str(symbol): int(bounds.lower) for symbol, bounds in program.range_constraints.items()}
+    return lower.get(str(height), int(height.node.hint)), lower.get(str(width), int(width.node.hint))
 
 
 def _use_matrix_products(model: nn.Module) -> None:
@@ -153,6 +196,10 @@ def _use_matrix_products(model: nn.Module) -> None:
         if isinstance(module, Laplacian):
             with suppress(WavezooError):
                 module.as_products()
+
+
+def _cannot(what: str, error: Exception) -> WavezooError:
+    return WavezooError(f"{what}: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 
 
 def _difference(actual: Tensor, expected: Tensor) -> float:
