@@ -7,7 +7,7 @@ from typing import Any
 from wavezoo.cli.listing import list_names
 from wavezoo.config.options import scheme_options
 from wavezoo.config.presets import OPERATOR_CHOICES, PRESETS
-from wavezoo.config.recipe import find_recipe, recipe_names
+from wavezoo.config.recipe import find_recipe, recipe_files
 from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.models.registry import model_options
@@ -25,7 +25,7 @@ def describe(name: str) -> str:
     texts = [_describe_scheme(axis, name) for axis in AXES if name in registry.schemes(axis)]
     if name in registry.models():
         texts.append(_describe_model(name))
-    if name in recipe_names():
+    if name in recipe_files() | registry.recipes():
         path = find_recipe(name)
         texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
     if name in registry.datasets():

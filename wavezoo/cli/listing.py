@@ -18,7 +18,7 @@ def list_names(kind: str, plugins: bool = True) -> list[tuple[str, str]]:
     if kind not in KINDS:
         raise not_allowed("kind", kind, KINDS)
     if kind == "recipes":
-        found = _recipes()
+        found = _recipes(plugins)
     elif plugins:
         found = _registered(kind)
     else:
@@ -26,11 +26,13 @@ def list_names(kind: str, plugins: bool = True) -> list[tuple[str, str]]:
     return [(name, text.strip().partition("\n")[0]) for name, text in found]
 
 
-def _recipes() -> list[tuple[str, str]]:
+def _recipes(plugins: bool) -> list[tuple[str, str]]:
     from wavezoo.config.documents import read_with_bases
-    from wavezoo.config.recipe import find_recipe, recipe_names
+    from wavezoo.config.recipe import find_recipe, recipe_files
+    from wavezoo.plugins.registry import registry
 
-    contents = {name: read_with_bases(find_recipe(name), find_recipe).content for name in recipe_names()}
+    files = recipe_files() | (registry.recipes() if plugins else {})
+    contents = {name: read_with_bases(file, find_recipe).content for name, file in files.items()}
     return [(name, str(content.get("description", ""))) for name, content in contents.items()]
 
 

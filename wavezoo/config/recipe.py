@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from wavezoo.config.documents import Document, KeyPath, dump, overridden, parse, read_with_bases
 from wavezoo.errors import WavezooError, nearest_first, not_allowed
 from wavezoo.files import find_file, is_file
+from wavezoo.plugins.registry import registry
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -205,9 +206,13 @@ def find_recipe(reference: str) -> Path:
     """
     if reference.endswith((".yaml", ".yml")) or is_file(reference):
         return find_file(reference, "recipe file")
-    if reference not in recipe_names():
-        raise not_allowed("recipe", reference, recipe_names(), "Or give the path of a .yaml file.")
-    return recipe_files()[reference]
+    found = recipe_files()
+    if reference not in found:
+        # Plugins are loaded only where one may be meant.
+        found |= registry.recipes()
+    if reference not in found:
+        raise not_allowed("recipe", reference, found, "Or give the path of a .yaml file.")
+    return found[reference]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -2,6 +2,7 @@
 
 from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
 from wavezoo.data.facts import Facts, ImageFacts, SequenceFacts
+from wavezoo.data.generation import check_seed, generating
 from wavezoo.data.splits import Split, Splits, TokenRuns, hold_back
 from wavezoo.plugins.registry import registry
 
@@ -15,7 +16,9 @@ __all__ = [
     "Split",
     "Splits",
     "TokenRuns",
+    "check_seed",
     "find_dataset",
+    "generating",
     "hold_back",
 ]
 
