@@ -1,27 +1,40 @@
-"""Wave-equation layers for PyTorch: a differentiable wave operator, its swappable schemes, and backbones."""
+"""Wave-equation layers for PyTorch: a differentiable wave operator, its swappable schemes, and backbones.
 
+What the package offers is imported when it is first asked for, so that the command line starts at once.
+"""
+
+import importlib
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from wavezoo.config.spec import create_mixer, create_operator
 from wavezoo.errors import PluginError, PluginWarning, ReverseWarning, WavezooError
-from wavezoo.mixers.base import Mixer
-from wavezoo.models.dense import WavePDEDense
-from wavezoo.models.entry import ModelEntry
-from wavezoo.models.registry import create_model, create_sequence_model
-from wavezoo.models.sequence import WavePDESequence
-from wavezoo.models.wavepde import WavePDE
-from wavezoo.plugins.hooks import hookimpl
-from wavezoo.plugins.loading import load_plugin, register
-from wavezoo.wave.damping.base import Damping, Kick
-from wavezoo.wave.drifts.base import Drift
-from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.integrators.base import Integrator
-from wavezoo.wave.laplacians.base import Laplacian
-from wavezoo.wave.operator import Trajectory, WaveOperator
-from wavezoo.wave.potentials.base import Potential
-from wavezoo.wave.scheme import Requires
-from wavezoo.wave.spectral.modes import Modes
-from wavezoo.wave.system import WaveState, WaveSystem
+from wavezoo.models.deferred import register_with_timm
+
+if TYPE_CHECKING:
+    from wavezoo.config.spec import create_mixer, create_operator
+    from wavezoo.mixers import Mixer
+    from wavezoo.models.dense import WavePDEDense
+    from wavezoo.models.entry import ModelEntry
+    from wavezoo.models.image import WavePDE
+    from wavezoo.models.registry import create_model, create_sequence_model
+    from wavezoo.models.sequence import WavePDESequence
+    from wavezoo.plugins.hooks import hookimpl
+    from wavezoo.plugins.loading import load_plugin, register
+    from wavezoo.wave import (
+        Damping,
+        Drift,
+        Integrator,
+        Kick,
+        Laplacian,
+        Modes,
+        ParameterField,
+        Potential,
+        Requires,
+        Trajectory,
+        WaveOperator,
+        WaveState,
+        WaveSystem,
+    )
 
 __all__ = [
     "Damping",
@@ -56,3 +69,47 @@ __all__ = [
 ]
 
 __version__ = version("wavezoo")
+
+# Where each of these stands; for type checkers, above.
+_PLACES = {
+    "wavezoo.config.spec": ("create_mixer", "create_operator"),
+    "wavezoo.mixers": ("Mixer",),
+    "wavezoo.models.dense": ("WavePDEDense",),
+    "wavezoo.models.entry": ("ModelEntry",),
+    "wavezoo.models.image": ("WavePDE",),
+    "wavezoo.models.registry": ("create_model", "create_sequence_model"),
+    "wavezoo.models.sequence": ("WavePDESequence",),
+    "wavezoo.plugins.hooks": ("hookimpl",),
+    "wavezoo.plugins.loading": ("load_plugin", "register"),
+    "wavezoo.wave": (
+        "Damping",
+        "Drift",
+        "Integrator",
+        "Kick",
+        "Laplacian",
+        "Modes",
+        "ParameterField",
+        "Potential",
+        "Requires",
+        "Trajectory",
+        "WaveOperator",
+        "WaveState",
+        "WaveSystem",
+    ),
+}
+_PLACE_OF = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module 'wavezoo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PLACE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register_with_timm()

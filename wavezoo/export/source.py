@@ -11,9 +11,9 @@ from wavezoo.config.documents import parse_override
 from wavezoo.data import ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.files import is_folder
+from wavezoo.models.image import WavePDE
 from wavezoo.models.registry import create_model
 from wavezoo.models.sequence import WavePDESequence
-from wavezoo.models.wavepde import WavePDE
 from wavezoo.plugins.registry import registry
 from wavezoo.train import load_run, load_weights
 

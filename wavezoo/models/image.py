@@ -4,10 +4,12 @@ After Wave-PDE Nets (Vejendla 2025): transformer-like blocks in which a simulate
 Shapes: B batch, C channels, H height, W width; channels first.
 """
 
+import functools
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import timm
 import torch
 from timm.layers import NormMlpClassifierHead, calculate_drop_path_rates
 from timm.models import checkpoint_seq, register_notrace_function
@@ -27,6 +29,8 @@ from wavezoo.models.backbone import (
     outputs,
 )
 from wavezoo.models.block import wave_block
+from wavezoo.models.entry import ModelEntry
+from wavezoo.models.variants import IMAGE
 from wavezoo.nn.norm import norm_layer
 from wavezoo.wave.convolution import GridConv
 
@@ -335,3 +339,9 @@ def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Seq
             f"depths {tuple(depths)}, dims {tuple(dims)} and strides {tuple(strides)} differ in length; "
             "give one number of each for every stage."
         )
+
+
+ENTRIES = {
+    name: ModelEntry(functools.partial(timm.create_model, name), "image", variant.description, WavePDE)
+    for name, variant in IMAGE.items()
+}

@@ -1,22 +1,23 @@
 """The Wave-PDE image models by name, registered with timm.
 
 The plain names use a block that measures better, the ``_paper`` names the block and the numerics as published; the
-documents say where they differ.
+documents say where they differ. The model's class is imported when one is built, since timm may be imported, and this
+after it, by a module that the class needs.
 """
 
-import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import timm
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 
-from wavezoo.models.entry import ModelEntry
-from wavezoo.models.image import WavePDE, image_size
 from wavezoo.models.variants import IMAGE
 
-__all__ = ["WavePDE"]
+if TYPE_CHECKING:
+    from wavezoo.models.image import WavePDE
+
+# Filled by timm.
+__all__: list[str] = []
 
 
 def _default_cfg(name: str) -> dict[str, Any]:
@@ -40,7 +41,9 @@ def _default_cfg(name: str) -> dict[str, Any]:
 default_cfgs = generate_default_cfgs({name: _default_cfg(name) for name in IMAGE})
 
 
-def _create(name: str, pretrained: bool, **kwargs: Any) -> WavePDE:
+def _create(name: str, pretrained: bool, **kwargs: Any) -> "WavePDE":
+    from wavezoo.models.image import WavePDE, image_size
+
     settings = {**IMAGE[name].settings, **kwargs}
     if settings.get("img_size") is not None:
         # So that timm's data configuration follows the size that the model was made for.
@@ -56,8 +59,8 @@ def _create(name: str, pretrained: bool, **kwargs: Any) -> WavePDE:
     return model
 
 
-def _entry_point(name: str) -> Callable[..., WavePDE]:
-    def create(pretrained: bool = False, **kwargs: Any) -> WavePDE:
+def _entry_point(name: str) -> "Callable[..., WavePDE]":
+    def create(pretrained: bool = False, **kwargs: Any) -> "WavePDE":
         return _create(name, pretrained, **kwargs)
 
     create.__name__ = create.__qualname__ = name
@@ -67,10 +70,3 @@ def _entry_point(name: str) -> Callable[..., WavePDE]:
 
 
 globals().update({name: _entry_point(name) for name in IMAGE})
-
-
-def _entry(name: str) -> ModelEntry:
-    return ModelEntry(functools.partial(timm.create_model, name), "image", IMAGE[name].description, WavePDE)
-
-
-ENTRIES = {name: _entry(name) for name in IMAGE}

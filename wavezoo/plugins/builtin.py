@@ -140,6 +140,6 @@ def wavezoo_datasets() -> Mapping[str, Any]:
 
 @hookimpl
 def wavezoo_models() -> Mapping[str, Any]:
-    from wavezoo.models import dense, sequence, wavepde
+    from wavezoo.models import dense, image, sequence
 
-    return {**wavepde.ENTRIES, **sequence.ENTRIES, **dense.ENTRIES}
+    return {**image.ENTRIES, **sequence.ENTRIES, **dense.ENTRIES}

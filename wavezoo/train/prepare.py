@@ -15,9 +15,9 @@ from wavezoo.config.recipe import AugmentationSection, DataSection, Recipe
 from wavezoo.data import DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.devices import find_device
 from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.models.image import WavePDE
 from wavezoo.models.registry import check_model_options, create_model, find_model, names_of_kind
 from wavezoo.models.sequence import WavePDESequence
-from wavezoo.models.wavepde import WavePDE
 from wavezoo.plugins.registry import registry
 from wavezoo.train.loaders import sequence_facts
 
