@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from wavezoo.config.recipe import Recipe, dump_recipe, load_recipe
 from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
 from wavezoo.files import writing
-from wavezoo.config.recipe import Recipe, dump_recipe, load_recipe
 
 WEIGHTS = ("last", "best")
 
