@@ -1,7 +1,6 @@
 """Processes that draw images of Pathfinder, and end with the one that started them, in whatever way it ends."""
 
 import json
-import struct
 import subprocess
 import sys
 from collections import deque
@@ -13,9 +12,16 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, NamedTuple, cast
 
-from wavezoo.data.sequences import pathfinder_worker
-from wavezoo.data.sequences.pathfinder_task import Task
+from wavezoo.data.sequences.pathfinder_task import HEADER, Task
 from wavezoo.errors import WavezooError
+
+# Modules are looked for where this process looks for them.
+DRAW = """
+import json, sys
+sys.path = json.loads(sys.argv[1])
+from wavezoo.data.sequences.pathfinder_worker import main
+main()
+"""
 
 
 class Drawn(NamedTuple):
@@ -37,7 +43,7 @@ class Drawers:
         self._processes = [
             # In a session of its own: Ctrl-C is for this process, which then ends the others.
             subprocess.Popen(
-                [sys.executable, pathfinder_worker.__file__],
+                [sys.executable, "-c", DRAW, json.dumps(sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -105,7 +111,7 @@ class Drawers:
 
 
 def _read(pipe: IO[bytes]) -> Drawn:
-    index, label, length = struct.unpack(pathfinder_worker.HEADER, _exactly(pipe, pathfinder_worker.HEADER_BYTES))
+    index, label, length = HEADER.unpack(_exactly(pipe, HEADER.size))
     return Drawn(index, label, _exactly(pipe, length))
 
 

@@ -1,6 +1,10 @@
 """The parameters of the images of Pathfinder and Path-X."""
 
+import struct
 from dataclasses import dataclass
+
+# What stands before an image where one process hands it to another: index, label and length in bytes.
+HEADER = struct.Struct(">QBI")
 
 
 @dataclass(frozen=True)
