@@ -143,3 +143,10 @@ def wavezoo_models() -> Mapping[str, Any]:
     from wavezoo.models import dense, image, sequence
 
     return {**image.ENTRIES, **sequence.ENTRIES, **dense.ENTRIES}
+
+
+@hookimpl
+def wavezoo_tasks() -> Mapping[str, Any]:
+    from wavezoo.tasks import Classification, Regression, Segmentation
+
+    return {"classification": Classification, "segmentation": Segmentation, "regression": Regression}
