@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from wavezoo.train.prepare import build_model
 
 from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
 from wavezoo.data import ImageFacts, SequenceFacts, Split, TokenRuns, find_dataset
 from wavezoo.errors import WavezooError
 from wavezoo.train import load_run, smoke, train
 from wavezoo.train.loaders import EpochSampler, build_loader
-from wavezoo.train.prepare import build_model
 
 FACTS = ImageFacts(("a", "b"), 3, 8, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 

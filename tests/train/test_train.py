@@ -4,12 +4,12 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from wavezoo.train.prepare import build_model, build_optimizer
 
 from wavezoo.config.recipe import find_recipe, load_recipe
 from wavezoo.data import DataSource, find_dataset
 from wavezoo.errors import PluginError, WavezooError
 from wavezoo.train import average_runs, compare_runs, evaluate, list_runs, smoke, train
-from wavezoo.train.prepare import build_model, build_optimizer
 
 TINY = [
     "model.dims=[8, 8, 8, 8]",

@@ -14,13 +14,22 @@ from wavezoo.wave.operator import WaveOperator
 def courant_margin(model: nn.Module, inputs: Sequence[Tensor]) -> float | None:
     """Return what is left to the stability bound in the layer of ``model`` that is nearest to it, on these inputs.
 
-    Negative beyond the bound, 1 where no layer has one, None for a model without wave layers.
+    Negative beyond the bound; None where no layer has one.
     """
+    if not has_limit(model):
+        return None
     with _recorded_inputs(model) as recorded:
         # Not by calling the model, which may be compiled: its layers' inputs could not be seen then.
         model.forward(*inputs)
-    margins = [operator.simulate(x).margin.min().item() for _, operator, x in recorded]
+    bounded = [(operator, x) for _, operator, x in recorded if math.isfinite(operator.integrator.stability_limit)]
+    margins = [operator.simulate(x, every=operator.steps).margin.min().item() for operator, x in bounded]
     return min(margins, default=None)
+
+
+def has_limit(model: nn.Module) -> bool:
+    """Return whether a wave layer of ``model`` is stable up to some Courant number only."""
+    operators = (module for module in model.modules() if isinstance(module, WaveOperator))
+    return any(math.isfinite(each.integrator.stability_limit) for each in operators)
 
 
 def explain_divergence(model: nn.Module, batch: Sequence[Tensor]) -> str:

@@ -3,36 +3,37 @@
 import copy
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from accelerate.utils import set_seed
 from numpy.random import SeedSequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
-from timm.data.mixup import Mixup
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
+from torchmetrics import Metric
 
 from wavezoo.config.recipe import Recipe, dump_recipe
-from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
-from wavezoo.runs.folder import RunFolder, versions
-from wavezoo.runs.plots import draw_curves
+from wavezoo.runs.folder import RunFolder
+from wavezoo.runs.records import Measurement
+from wavezoo.tasks.base import Task, is_better, shown
+from wavezoo.train.accelerator import seed_everything
+from wavezoo.train.budget import Budget
 from wavezoo.train.checkpoint import Trained, save_checkpoint
 from wavezoo.train.diagnose import courant_margin, explain_divergence
-from wavezoo.train.evaluate import Confusion, confusion
+from wavezoo.train.evaluate import Forward, forward, measure
 from wavezoo.train.interruption import InterruptedTraining, Interruption
 from wavezoo.train.loaders import Batch, EpochSampler
+from wavezoo.train.loggers import Log
 
 MARGIN_SAMPLES = 16
-# Classes whose accuracies still fit on a screen.
-MOST_CLASSES_SHOWN = 20
+# Updates between two looks at the loss on a device that works ahead; on a CPU nothing waits for a look.
+LOOK_EVERY = 20
 
 
 @dataclass
@@ -42,230 +43,244 @@ class Trainer:
     Attributes:
         recipe: what it is.
         folder: what it leaves behind.
-        facts: what its data are.
+        task: what it is for.
         trained: all that it changes.
+        budget: how long it is.
         schedule: the learning rate, None for a constant one.
-        mixup: timm's, None without.
         sampler: the order of the training samples.
         loaders: batches of the splits ``train``, ``test`` and, if there is one, ``validation``.
+        interruption: notes a signal that ends it.
         console: where it reports.
-        log: takes each evaluation's epoch and measurements besides.
+        log: takes measurements besides.
     """
 
     recipe: Recipe
     folder: RunFolder
-    facts: Facts
+    task: Task
     trained: Trained
+    budget: Budget
     schedule: Scheduler | None
-    mixup: Mixup | None
     sampler: EpochSampler
     loaders: dict[str, DataLoader[Any]]
+    interruption: Interruption
     console: Console
-    log: Callable[[int, Mapping[str, float]], None]
+    log: Log
     _clock: float = field(default=0.0, init=False)
     _last_save: float = field(default=0.0, init=False)
+    _loss_sum: Tensor = field(init=False)
+    _speed: "_Speed" = field(init=False)
+    _forward: Forward = field(init=False)
 
-    def run(self) -> dict[str, Any]:
-        """Train to the end; return what ``summary.json`` holds.
+    def run(self) -> None:
+        """Train to the end of the budget, or until nothing gets better.
 
         Raises:
             WavezooError: if the loss or a gradient becomes infinite or NaN, or if nothing can be written.
             InterruptedTraining: after SIGTERM or Ctrl-C, when everything is saved.
         """
-        progress, recipe = self.trained.progress, self.recipe
-        batches = len(self.loaders["train"])
+        progress, device = self.trained.progress, self.trained.accelerator.device
+        wide = torch.float32 if device.type == "mps" else torch.float64
+        self._clock = self._last_save = time.perf_counter()
+        self._loss_sum = torch.tensor(progress.loss_sum, dtype=wide, device=device)
+        self._forward = forward(self.trained.model, self.recipe, self.task, self.trained.accelerator)
         columns = (
-            TextColumn("epoch {task.fields[epoch]}/" + str(recipe.epochs)),
+            TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]}  {task.fields[speed]} samples/s"),
             TimeRemainingColumn(),
         )
-        self._clock = self._last_save = time.perf_counter()
-        with ProgressBar(*columns, console=self.console, transient=True) as bar, Interruption() as interruption:
-            done = progress.epoch * batches + progress.batch
-            task = bar.add_task("train", total=recipe.epochs * batches, completed=done, epoch=0, loss="-", speed="-")
-            try:
-                while progress.epoch < recipe.epochs and not self._out_of_patience():
-                    bar.update(task, epoch=progress.epoch + 1)
-                    speed = self._train_epoch(interruption, lambda **shown: bar.update(task, advance=1, **shown))
-                    loss = self._mean_over_processes(progress.loss_sum) / batches
-                    progress.epoch, progress.batch, progress.loss_sum = progress.epoch + 1, 0, 0.0
-                    if progress.epoch % recipe.evaluation.every_epochs == 0 or progress.epoch == recipe.epochs:
-                        self._evaluate(loss, speed)
-                    self._save()
-            except (RuntimeError, WavezooError) as error:
-                # A scheduler's SIGTERM ends the loader's workers too, of which torch complains anywhere.
-                if interruption.signal is None or "DataLoader worker" not in str(error):
-                    raise
-                raise self._interrupted(interruption.signal, "The last checkpoint is kept") from None
-        return self._finish()
+        with ProgressBar(*columns, console=self.console, transient=True) as bar:
+            shown_by = bar.add_task("", total=self.budget.updates, epoch=0, loss="-", speed="-")
+            while progress.updates < self.budget.updates and not self._out_of_patience():
+                self._train_epoch(lambda **fields: bar.update(shown_by, **fields))
 
-    def _train_epoch(self, interruption: Interruption, show: Callable[..., None]) -> float:
-        """Train to the end of the epoch; return the samples per second."""
-        progress, accelerator = self.trained.progress, self.trained.accelerator
+    @property
+    def deciding_split(self) -> str:
+        """The split that decides which weights are the best."""
+        return "validation" if "validation" in self.loaders else "test"
+
+    def measured(self, split: str, model: nn.Module | None = None) -> Metric:
+        """Return the task's metric on a split, of the weights as they are, or of another model.
+
+        Raises:
+            InterruptedTraining: after a signal, where there is one process.
+        """
+        trained, accelerator = self.trained, self.trained.accelerator
+        if model is None:
+            model = trained.model if trained.ema is None else trained.ema.module
+        model.eval()
+        outputs = forward(model, self.recipe, self.task, accelerator)
+        return measure(self.task, outputs, self.loaders[split], accelerator)
+
+    def measured_best(self, split: str) -> Metric:
+        """Return the task's metric on a split, of the best weights."""
+        model = copy.deepcopy(self.trained.bare_model())
+        self.folder.load_weights(model, "best")
+        return self.measured(split, model)
+
+    def save(self) -> None:
+        """Write a checkpoint; to be called by all processes together, between updates."""
+        self.seconds()
+        self.trained.progress.loss_sum = self._mean_over_processes(self._loss_sum.item())
+        state = self.trained.state()
+        if self.trained.accelerator.is_main_process:
+            save_checkpoint(self.folder, dump_recipe(self.recipe), state)
+        self._last_save = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the time spent on the run, before it was resumed too."""
+        now = time.perf_counter()
+        self.trained.progress.seconds += now - self._clock
+        self._clock = now
+        return self.trained.progress.seconds
+
+    def _train_epoch(self, show: Callable[..., None]) -> None:
+        """Train to the end of the epoch, or of the training."""
+        progress, accelerator, loader = self.trained.progress, self.trained.accelerator, self.loaders["train"]
         self.sampler.start(progress.epoch, progress.batch * self.recipe.batch_size * accelerator.num_processes)
         self.trained.model.train()
-        samples, started = 0, time.perf_counter()
-        for batch in self.loaders["train"]:
-            loss = self._train_batch(batch)
-            progress.batch += 1
-            progress.loss_sum += loss
-            samples += len(batch[-1]) * accelerator.num_processes
-            show(loss=f"{loss:.3f}", speed=f"{samples / (time.perf_counter() - started):.0f}")
-            if interruption.signal is not None:
-                accelerator.set_trigger()
+        self._speed = _Speed()
+        for batch in loader:
+            self._train_batch(batch, show)
             # Between the batches of one update there are gradients, which no checkpoint holds.
-            if not accelerator.sync_gradients:
-                continue
-            if accelerator.check_trigger():
-                self._stop(interruption.signal)
-            if time.perf_counter() - self._last_save > 60 * self.recipe.save_every_minutes:
-                self._save()
-        return samples / (time.perf_counter() - started)
+            if accelerator.sync_gradients and self._pause():
+                break
+        # A loader that is left early still counts as the one in use.
+        if accelerator.gradient_state.in_dataloader:
+            loader.end()  # type: ignore[attr-defined]
 
-    def _train_batch(self, batch: Batch) -> float:
-        *inputs, labels = batch
+    def _pause(self) -> bool:
+        """Do what is due after an update: evaluate, save, stop; return whether the training is over."""
+        progress, budget = self.trained.progress, self.budget
+        if progress.batch >= budget.batches:
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+        signalled, save_due = self._agreed(self.interruption.signal is not None, self._time_to_save())
+        due = progress.updates % budget.evaluate_every == 0 or progress.updates >= budget.updates
+        if due:
+            self._evaluate()
+        if due or progress.batch == 0:
+            self._forget_losses()
+        if due or progress.batch == 0 or save_due or signalled:
+            self.save()
+        if signalled or (due and any(self._agreed(self.interruption.signal is not None))):
+            # In a group of processes, another one may have had the signal.
+            raise self.stopped(self.interruption.signal or signal.SIGTERM, "Everything is saved")
+        return progress.updates >= budget.updates or (due and self._out_of_patience())
+
+    def _train_batch(self, batch: Batch, show: Callable[..., None]) -> None:
         accelerator, progress, trained = self.trained.accelerator, self.trained.progress, self.trained
         # Anew for each batch, so that a resumed run needs no state of the generators.
         entropy = [self.recipe.seed, progress.epoch, progress.batch, accelerator.process_index]
-        set_seed(int(SeedSequence(entropy).generate_state(1)[0]))
-        target: Tensor = labels
-        if self.mixup is not None:
-            inputs[0], target = self.mixup(inputs[0], labels)
+        seed_everything(int(SeedSequence(entropy).generate_state(1)[0]))
         if self.recipe.channels_last:
-            inputs[0] = inputs[0].contiguous(memory_format=torch.channels_last)
+            batch = (batch[0].contiguous(memory_format=torch.channels_last), *batch[1:])
+        norm = None
         with accelerator.accumulate(trained.model):
-            with accelerator.autocast():
-                logits = trained.model(*inputs)
-            # Class indices or, after mixup, probabilities that are smoothed already.
-            smoothing = 0.0 if self.mixup is not None else self.recipe.augmentation.label_smoothing
-            loss = F.cross_entropy(logits.float(), target, label_smoothing=smoothing)
-            value = loss.item()
-            if not torch.isfinite(loss):
-                self._diverged(inputs, f"the loss is {value}")
+            loss = self.task.loss(self._forward, batch)
+            if self._looks():
+                self._check_loss(loss, batch, show)
             accelerator.backward(loss)
             if accelerator.sync_gradients:
                 limit = self.recipe.optimizer.clip_grad or float("inf")
                 norm = accelerator.clip_grad_norm_(trained.model.parameters(), limit)
                 # The scaler of fp16 meets infinite gradients by design, and skips the update.
-                if accelerator.scaler is None and norm is not None and not norm.isfinite():
-                    self._diverged(inputs, "a gradient is not finite")
+                finite = accelerator.scaler is not None or norm is None or not self._looks() or norm.isfinite()
+                if not finite:
+                    self._diverged(batch, "a gradient is not finite")
             trained.optimizer.step()
             trained.optimizer.zero_grad()
+        self._loss_sum += loss.detach()
+        progress.batch += 1
+        progress.loss_count += 1
+        self._speed.samples += len(batch[-1]) * accelerator.num_processes
         if accelerator.sync_gradients:
             progress.updates += 1
             if self.schedule is not None:
                 self.schedule.step_update(progress.updates)
             if trained.ema is not None:
                 trained.ema.update(accelerator.unwrap_model(trained.model), progress.updates)
-        return value
 
-    def _evaluate(self, loss: float, speed: float) -> None:
+    def _looks(self) -> bool:
+        """Return whether the loss of this batch is read back from the device."""
+        on_cpu = self.trained.accelerator.device.type == "cpu"
+        return on_cpu or self.trained.progress.updates % LOOK_EVERY == 0
+
+    def _check_loss(self, loss: Tensor, batch: Batch, show: Callable[..., None]) -> None:
+        value, progress = loss.item(), self.trained.progress
+        if not loss.isfinite():
+            self._diverged(batch, f"the loss is {value}")
+        speed = f"{self._speed.per_second():.0f}"
+        show(completed=progress.updates, epoch=progress.epoch + 1, loss=f"{value:.3f}", speed=speed)
+        if self.trained.accelerator.is_main_process and progress.updates % LOOK_EVERY == 0:
+            self.log(progress.updates, {"train/loss": value})
+
+    def _evaluate(self) -> None:
         """Measure, report, and save the weights."""
-        progress = self.trained.progress
-        split = self._deciding_split
-        accuracy = self._confusion(split).accuracy
+        progress, accelerator = self.trained.progress, self.trained.accelerator
+        speed, losses = self._speed.per_second(), max(1, progress.loss_count)
+        loss = self._mean_over_processes(self._loss_sum.item()) / losses
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise self._divergence(f"the loss became {loss}", "Lower optimizer.lr, or set optimizer.clip_grad.")
+        numbers = self.task.numbers(self.measured(self.deciding_split))
         rates = {bool(group.get("physical")): group["lr"] for group in self.trained.optimizer.param_groups}
-        measured = {
-            "epoch": progress.epoch,
-            "updates": progress.updates,
-            "loss": loss,
-            f"{split}_accuracy": accuracy,
-            "learning_rate": rates[False],
-            "physics_learning_rate": rates.get(True),
-            "courant_margin": self._courant_margin(split),
-            "samples_per_second": speed,
-            "seconds": self._seconds(),
-        }
-        progress.metrics.append(measured)
-        if improved := accuracy > progress.best:
-            progress.best, progress.best_epoch = accuracy, progress.epoch
-        self.console.print(
-            f"epoch {progress.epoch}/{self.recipe.epochs}  loss {loss:.3f}  {split} accuracy {accuracy:.2%}  "
-            f"{speed:.0f} samples/s"
+        found = Measurement(
+            epoch=self.budget.epochs(progress.updates),
+            updates=progress.updates,
+            samples=self.budget.samples(progress.epoch, progress.batch),
+            loss=loss,
+            split=self.deciding_split,
+            metrics=numbers,
+            learning_rate=float(rates[False]),
+            physics_learning_rate=float(rates[True]) if True in rates else None,
+            courant_margin=self._courant_margin(),
+            samples_per_second=speed,
+            seconds=self.seconds(),
         )
+        progress.metrics.append(found)
+        decides = numbers[self.task.decides]
+        if improved := is_better(self.task, decides, progress.best):
+            progress.best, progress.best_updates = decides, progress.updates
         weights = self._weights()
-        if self.trained.accelerator.is_main_process:
-            self.log(progress.epoch, {name: value for name, value in measured.items() if value is not None})
+        if accelerator.is_main_process:
+            self._report(found)
             self.folder.save_weights(weights, "last")
-            if improved:
+            if improved or progress.best is None:
                 self.folder.save_weights(weights, "best")
             self.folder.write_metrics(progress.metrics)
+        self.trained.model.train()
+        self._speed = _Speed()
 
-    def _finish(self) -> dict[str, Any]:
-        """Test the last and the best weights and write the summary."""
-        accelerator, progress = self.trained.accelerator, self.trained.progress
-        last = self._confusion("test")
-        best = progress.best
-        if self._deciding_split != "test":
-            best = last.accuracy if progress.best_epoch == progress.epoch else self._test_best()
-        classes = self.facts.classes
-        summary = {
-            "recipe": self.recipe.name,
-            "model": self.recipe.model.name,
-            "data": self.recipe.data.name,
-            "accuracy": last.accuracy,
-            "best_accuracy": best,
-            "best_epoch": progress.best_epoch,
-            "best_by": self._deciding_split,
-            "accuracy_by_class": dict(zip(classes, last.by_class(), strict=True)),
-            "epochs": progress.epoch,
-            "updates": progress.updates,
-            "parameters": sum(each.numel() for each in self._averaged_model().parameters()),
-            "seconds": self._seconds(),
-            "device": str(accelerator.device),
-            "processes": accelerator.num_processes,
-            "seed": self.recipe.seed,
-            "versions": versions(),
-        }
-        if accelerator.is_main_process:
-            self.folder.write_confusion(classes, last.counts.tolist())
-            if not draw_curves(progress.metrics, self.folder.path / "curves.png"):
-                self.console.print("no curves.png: pip install 'wavezoo[plot]' for matplotlib, which draws it")
-            self.folder.write_summary(summary)
-        if len(classes) <= MOST_CLASSES_SHOWN:
-            shares = (f"{name} {share:.1%}" for name, share in zip(classes, last.by_class(), strict=True))
-            self.console.print(f"accuracy by class: {', '.join(shares)}", markup=False)
-        return summary
-
-    @property
-    def _deciding_split(self) -> str:
-        """The split whose accuracy decides which weights are the best."""
-        return "validation" if "validation" in self.loaders else "test"
+    def _report(self, found: Measurement) -> None:
+        name = self.task.decides
+        self.console.print(
+            f"epoch {found.epoch:g}/{self.budget.epochs(self.budget.updates):g}  loss {found.loss:.3f}  {found.split} "
+            f"{name} {shown(self.task, name, found.metrics[name])}  {found.samples_per_second:.0f} samples/s"
+        )
+        values = {"loss": found.loss, **{f"{found.split}/{each}": value for each, value in found.metrics.items()}}
+        for each in ("learning_rate", "physics_learning_rate", "courant_margin", "samples_per_second"):
+            values[each] = getattr(found, each)
+        self.log(found.updates, {each: value for each, value in values.items() if value is not None})
 
     def _out_of_patience(self) -> bool:
         patience, progress = self.recipe.evaluation.patience, self.trained.progress
-        without = sum(each["epoch"] > progress.best_epoch for each in progress.metrics)
+        without = sum(each.updates > progress.best_updates for each in progress.metrics)
         return patience is not None and without >= patience
 
-    def _confusion(self, split: str, model: nn.Module | None = None) -> Confusion:
-        if model is None:
-            model = self.trained.model if self.trained.ema is None else self.trained.ema.module
-        return confusion(model, self.loaders[split], self.trained.accelerator, len(self.facts.classes))
-
-    def _test_best(self) -> float:
-        model = copy.deepcopy(self._averaged_model())
-        self.folder.load_weights(model, "best")
-        return self._confusion("test", model).accuracy
-
-    def _averaged_model(self) -> nn.Module:
-        """Return the bare model, with the moving average of its weights if there is one."""
-        if self.trained.ema is not None:
-            return self.trained.ema.module
-        return self.trained.accelerator.unwrap_model(self.trained.model)
-
-    def _courant_margin(self, split: str) -> float | None:
-        if not self.trained.accelerator.is_main_process or self.recipe.fsdp:
+    def _courant_margin(self) -> float | None:
+        accelerator = self.trained.accelerator
+        if not accelerator.is_main_process or self.recipe.fsdp:
             return None
-        dataset: Any = self.loaders[split].dataset
+        dataset: Any = self.loaders[self.deciding_split].dataset
         *inputs, _ = dataset.__getitems__([(index, 0) for index in range(min(MARGIN_SAMPLES, len(dataset)))])
-        return courant_margin(self._averaged_model(), [each.to(self.trained.accelerator.device) for each in inputs])
+        return courant_margin(self.trained.bare_model(), [each.to(accelerator.device) for each in inputs])
 
     def _weights(self) -> dict[str, Tensor]:
         if self.trained.ema is not None:
             return self.trained.ema.module.state_dict()
-        return self.trained.accelerator.get_state_dict(self.trained.model)
+        if self.recipe.fsdp:
+            return self.trained.accelerator.get_state_dict(self.trained.model)
+        return self.trained.bare_model().state_dict()
 
     def _mean_over_processes(self, value: float) -> float:
         accelerator = self.trained.accelerator
@@ -274,36 +289,47 @@ class Trainer:
         tensor = torch.tensor(value, dtype=torch.float64, device=accelerator.device)
         return accelerator.reduce(tensor, "mean").item()
 
-    def _seconds(self) -> float:
-        """Return the time spent on the run, before it was resumed too."""
-        now = time.perf_counter()
-        self.trained.progress.seconds += now - self._clock
-        self._clock = now
-        return self.trained.progress.seconds
+    def _forget_losses(self) -> None:
+        self._loss_sum.zero_()
+        self.trained.progress.loss_count = 0
 
-    def _save(self) -> None:
-        self._seconds()
-        state = self.trained.state()
-        state["progress"]["loss_sum"] = self._mean_over_processes(self.trained.progress.loss_sum)
-        if self.trained.accelerator.is_main_process:
-            save_checkpoint(self.folder.path, dump_recipe(self.recipe), state)
-        self._last_save = time.perf_counter()
+    def _time_to_save(self) -> bool:
+        return time.perf_counter() - self._last_save > 60 * self.recipe.save_every_minutes
 
-    def _stop(self, signal_number: int | None) -> None:
-        self._save()
-        # In a group of processes, another one may have had the signal.
-        raise self._interrupted(signal_number or signal.SIGTERM, "Everything is saved")
+    def _agreed(self, *flags: bool) -> tuple[bool, ...]:
+        """Return which flags some process has raised; all processes get the same answer."""
+        accelerator = self.trained.accelerator
+        if accelerator.num_processes == 1:
+            return flags
+        if not self._looks():
+            return (False,) * len(flags)
+        raised: Tensor = accelerator.reduce(torch.tensor(flags, dtype=torch.float, device=accelerator.device), "sum")
+        return tuple(raised.gt(0).tolist())
 
-    def _interrupted(self, signal_number: int, kept: str) -> InterruptedTraining:
+    def stopped(self, signal_number: int, kept: str) -> InterruptedTraining:
+        """Return what tells that a signal has ended the training, and what was kept of it."""
         progress = self.trained.progress
         name = "Ctrl-C" if signal_number == signal.SIGINT else "SIGTERM"
         return InterruptedTraining(
-            f"stopped by {name} after {progress.updates} updates, in epoch {progress.epoch + 1} of "
-            f"{self.recipe.epochs}. {kept}; go on with: wavezoo train --resume {self.folder.path}",
+            f"stopped by {name} after {progress.updates} updates of {self.budget.updates}. {kept}; go on with: wavezoo "
+            f"train --resume {self.folder.path}",
             128 + signal_number,
         )
 
-    def _diverged(self, inputs: Sequence[Tensor], what: str) -> None:
-        model = self.trained.accelerator.unwrap_model(self.trained.model)
-        updates = self.trained.progress.updates
-        raise WavezooError(f"Training stopped at step {updates + 1}: {what}. {explain_divergence(model, inputs)}")
+    def _diverged(self, batch: Sequence[Tensor], what: str) -> None:
+        *inputs, _ = batch
+        raise self._divergence(what, explain_divergence(self.trained.bare_model(averaged=False), inputs))
+
+    def _divergence(self, what: str, explanation: str) -> WavezooError:
+        return WavezooError(f"Training stopped at step {self.trained.progress.updates + 1}: {what}. {explanation}")
+
+
+class _Speed:
+    """Samples per second since it was made."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.started = time.perf_counter()
+
+    def per_second(self) -> float:
+        return self.samples / max(time.perf_counter() - self.started, 1e-9)
