@@ -22,7 +22,7 @@ ALLOWED = {
     "tasks": {"data", "errors", "files", "plugins", "tasks"},
     "runs": {"config", "data", "errors", "files", "runs"},
     "train": {"config", "data", "devices", "errors", "files", "models", "plugins", "runs", "tasks", "train", "wave"},
-    "experiments": {"config", "errors", "experiments", "files", "runs", "train"},
+    "experiments": {"config", "errors", "experiments", "files", "plugins", "runs", "train"},
     "testing": {"config", "errors", "mixers", "plugins", "testing", "wave"},
     "bench": {"bench", "config", "errors", "mixers", "models", "wave"},
     "export": {"config", "data", "errors", "export", "files", "models", "plugins", "runs", "train", "wave"},

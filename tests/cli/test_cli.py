@@ -60,7 +60,7 @@ def test_train_then_evaluate(wavezoo_, tmp_path):
     assert out.splitlines()[1].split()[:3] == ["run", "quickstart", "ended"]
     code, out, _ = wavezoo_("runs", "run", "--seeds")
     assert code == 0
-    assert out.splitlines()[1].split()[:3] == ["quickstart", "0", accuracy]
+    assert out.splitlines()[1].split()[:4] == ["quickstart", "0", "accuracy", accuracy]
     code, out, _ = wavezoo_("evaluate", "run", "--device", "cpu", "--resolution", "1.5")
     assert code == 0
     assert "images enlarged by 1.5" in out

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from wavezoo.train.prepare import build_model
 
 from wavezoo.config.recipe import find_recipe, load_recipe, with_overrides
 from wavezoo.data import ImageFacts, SequenceFacts, Split, TokenRuns, find_dataset
 from wavezoo.errors import WavezooError
 from wavezoo.train import load_run, smoke, train
 from wavezoo.train.loaders import EpochSampler, build_loader
+from wavezoo.train.model import build_model, build_task
 
 FACTS = ImageFacts(("a", "b"), 3, 8, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
@@ -162,7 +162,8 @@ def test_padding_changes_no_samples_logits(mixer):
     built = loader("batch_size=4", split=split, facts=facts, training=False, sequences=True)
     tokens, mask, _ = next(iter(built))
     overrides = [f"model.mixer={mixer}", "data.name=listops", "model.dim=8", "model.depth=2"]
-    model = build_model(load_recipe(find_recipe("lra_listops"), overrides), facts).eval()
+    recipe = load_recipe(find_recipe("lra_listops"), overrides)
+    model = build_model(recipe, facts, build_task(recipe, facts)).eval()
     with torch.no_grad():
         together = model(tokens, mask)
         alone = torch.cat([model(torch.from_numpy(run)[None]) for run in runs])
@@ -186,7 +187,7 @@ def test_byte_tokens_train(tmp_path):
     summary = train(recipe, tmp_path / "run", "cpu")
     model = load_run(tmp_path / "run").model
     assert model.vocab_size == 256
-    assert summary["best_by"] == "validation"
+    assert summary.best_by == "validation"
 
 
 @pytest.mark.parametrize(

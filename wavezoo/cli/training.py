@@ -3,18 +3,19 @@
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wavezoo.cli.options import Device, Plugins, load_plugins
-from wavezoo.cli.output import Table, console, say, say_json
+from wavezoo.cli.output import console, say, say_aside, say_json
 from wavezoo.errors import WavezooError
 
 if TYPE_CHECKING:
     from wavezoo.config.recipe import Recipe
+    from wavezoo.runs.records import Summary
 
 LONGEST_FOLDER_NAME = 100
 
@@ -65,13 +66,15 @@ def evaluate(
         float | None, typer.Option(help="What to tell the model of the distance of two pixels; 1 / resolution if left.")
     ] = None,
 ) -> None:
-    """Print the test accuracy of a run's saved weights."""
+    """Print how good a run's saved weights are on the test split."""
+    from wavezoo.tasks.base import shown
     from wavezoo.train import evaluate as evaluate_run
 
     load_plugins(plugin)
     found = evaluate_run(run, weights, device, data_path, resolution, grid_spacing)
     scale = "" if resolution == 1 else f", images enlarged by {resolution:g}"
-    say(f"accuracy {found.accuracy:.2%} ({weights} weights of {run}{scale})")
+    numbers = ", ".join(f"{name} {shown(found.task, name, value)}" for name, value in found.numbers.items())
+    say(f"{numbers} ({weights} weights of {run}{scale})")
 
 
 def runs(
@@ -83,14 +86,19 @@ def runs(
         bool, typer.Option("--seeds", help="List mean and spread over the seeds of each recipe instead.")
     ] = False,
 ) -> None:
-    """List runs, the most accurate first."""
+    """List runs, the best first."""
+    from wavezoo.cli.comparison import average_table, comparison_table, run_table
     from wavezoo.runs.compare import average_runs, compare_runs, list_runs
 
     folders = folders or [Path("runs")]
-    rows = list_runs(folders)
-    say(Table((), average_runs(folders) if seeds else rows).text())
+    records = list_runs(folders)
+    say((average_table(average_runs(folders)) if seeds else run_table(records)).text())
+    for record in records:
+        if record.problem is not None:
+            say_aside(f"wavezoo: warning: {record.problem}")
     if compare:
-        say("\n" + Table((), compare_runs([Path(row[0]) for row in rows[1:]])).text())
+        readable = [record.path for record in records if record.recipe is not None]
+        say("\n" + comparison_table(readable, compare_runs(readable)).text())
 
 
 def _folder_name(name: str) -> str:
@@ -117,14 +125,24 @@ def _checked(reference: str, changes: Sequence[str], plugins: Sequence[str], smo
     return recipe.model_copy(update={"plugins": tuple(dict.fromkeys((*recipe.plugins, *plugins)))})
 
 
-def _say_result(summary: Mapping[str, object], run: Path) -> None:
+def _say_result(summary: "Summary", run: Path) -> None:
     """Print the result for people, and on the last line for scripts."""
+    from wavezoo.cli.comparison import said
+
     # One of several processes speaks for all.
     if os.environ.get("RANK", "0") != "0":
         return
+    last, best = (said(summary.task, summary.decides, value) for value in (summary.result, summary.best_result))
     say(
-        f"accuracy {summary['accuracy']:.2%} (best {summary['best_accuracy']:.2%}, epoch {summary['best_epoch']}) "
-        f"in {summary['seconds']:.0f} s; run folder {run}"
+        f"{summary.decides} {last} (best {best}, epoch {summary.best_epoch:g}) in {summary.seconds:.0f} s; run folder "
+        f"{run}"
     )
-    shown = ("accuracy", "best_accuracy", "best_epoch", "epochs", "updates", "parameters", "seconds", "seed")
-    say_json({"run": str(run), **{name: summary[name] for name in shown}})
+    counts = ("best_epoch", "epochs", "updates", "parameters", "seconds", "seed")
+    say_json(
+        {
+            "run": str(run),
+            **summary.last,
+            f"best_{summary.decides}": summary.best_result,
+            **{name: getattr(summary, name) for name in counts},
+        }
+    )

@@ -8,10 +8,12 @@ from typing import Any
 
 from wavezoo.errors import WavezooError
 from wavezoo.experiments.records import Column, Machine, Record, write_record
+from wavezoo.plugins.registry import registry
 from wavezoo.runs.compare import FREE_KEYS, flat
 from wavezoo.runs.folder import RunFolder
+from wavezoo.runs.records import Summary
 
-PERCENT = {"unit": "%", "scale": 0.01, "digits": 2}
+PERCENT: dict[str, Any] = {"unit": "%", "scale": 0.01, "digits": 2}
 
 
 def add(root: Path, name: str, runs: Sequence[Path], title: str = "", caption: str = "") -> Path:
@@ -30,7 +32,7 @@ def add(root: Path, name: str, runs: Sequence[Path], title: str = "", caption: s
     recipes, summaries = zip(*(_read(run) for run in runs), strict=True)
     seeds = sorted({recipe["seed"] for recipe in recipes})
     varied = [key for key in recipes[0] if len({str(recipe.get(key)) for recipe in recipes}) > 1 and key != "seed"]
-    groups: dict[tuple[str, ...], dict[int, Mapping[str, Any]]] = {}
+    groups: dict[tuple[str, ...], dict[int, Summary]] = {}
     for recipe, summary, run in zip(recipes, summaries, runs, strict=True):
         setting = tuple(str(recipe.get(key)) for key in varied)
         if groups.setdefault(setting, {}).setdefault(recipe["seed"], summary) is not summary:
@@ -42,7 +44,7 @@ def add(root: Path, name: str, runs: Sequence[Path], title: str = "", caption: s
     return write_record(root, name, record.model_copy(update={"commit": _commit(root)}))
 
 
-def _read(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(run: Path) -> tuple[dict[str, Any], Summary]:
     folder = RunFolder(run)
     summary = folder.read_summary()
     recipe = folder.read_recipe().model_dump(mode="json")
@@ -57,7 +59,7 @@ def _record(
     recipe: str,
     varied: Sequence[str],
     seeds: Sequence[int],
-    groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Any]]],
+    groups: Mapping[tuple[str, ...], Mapping[int, Summary]],
 ) -> Record:
     rows = []
     for setting, by_seed in groups.items():
@@ -65,11 +67,15 @@ def _record(
         rows.append(
             {
                 **(dict(zip(varied, setting, strict=True)) or {"recipe": recipe}),
-                "parameters": ordered[0]["parameters"],
-                "accuracy": [each["accuracy"] for each in ordered],
-                "seconds": [round(each["seconds"], 1) for each in ordered],
+                "parameters": ordered[0].parameters,
+                ordered[0].decides: [each.result for each in ordered],
+                "seconds": [round(each.seconds, 1) for each in ordered],
             }
         )
+    first = next(iter(groups.values()))[seeds[0]]
+    # A share is shown in hundredths.
+    task = registry.tasks().get(first.task)
+    shares = PERCENT if first.decides in getattr(task, "percent", ()) else {"digits": 4}
     settings = [Column(key=key, title=key.removeprefix("model."), code=True) for key in varied]
     return Record(
         title=title,
@@ -80,12 +86,12 @@ def _record(
         seeds=list(seeds),
         date=time.strftime("%Y-%m-%d"),
         commit="",
-        versions=rows and next(iter(groups.values()))[seeds[0]].get("versions", {}),
+        versions=dict(first.versions),
         machine=Machine(processor=_processor()),
         columns=[
             *(settings or [Column(key="recipe", title="recipe", code=True)]),
             Column(key="parameters", title="parameters", unit="K", scale=1e3, digits=1),
-            Column(key="accuracy", title="accuracy", **PERCENT),
+            Column(key=first.decides, title=first.decides.replace("_", " "), **shares),
             Column(key="seconds", title="minutes", scale=60, digits=1, spread=False),
         ],
         rows=rows,

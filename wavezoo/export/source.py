@@ -56,7 +56,7 @@ def model_and_example(
         if options:
             raise WavezooError(f"--set {options[0]}: the options of a run are those of its recipe. Leave it out.")
         which = weights or "last"
-        model, _, facts = load_run(Path(source), which)
+        model, _, facts, _ = load_run(Path(source), which)
         said = f"the {which} weights of {source}"
         size = size or (facts.length if isinstance(facts, SequenceFacts) else None)
         if isinstance(facts, ImageFacts):
