@@ -88,7 +88,7 @@ def test_options_train(overrides, tmp_path, quickstart):
         (["model.integrator=verlet"], "nearest first: velocity_verlet"),
         (["model.steps=0"], "steps is 0"),
         (["model.stepz=4"], "nearest.*: steps"),
-        (["model.num_classes=3"], "follows from data and task"),
+        (["model.num_classes=3"], "follows from the data set"),
         (["model.patch_size=16"], "too small"),
         (["model={name: resnet10t, nosuch: 1}"], "nosuch"),
         (["model={name: convnext_atto}"], "cannot take images of 8 x 8 pixels|returns"),
