@@ -86,7 +86,8 @@ def test_the_missing_plugin_of_a_run_is_named(wavezoo_, tmp_path):
     text = "format: 1\nname: x\nmodel: {name: wavepde_iso_tiny}\ndata: {name: digits}\nepochs: 1\nbatch_size: 8\n"
     text += "plugins: [mine]\n"
     (tmp_path / "run" / "recipe.yaml").write_text(text)
-    (tmp_path / "run" / "dataset.json").write_text(json.dumps({"format": 1, "facts": asdict(find_dataset("digits").facts)}))
+    facts = {"format": 1, "facts": asdict(find_dataset("digits").facts)}
+    (tmp_path / "run" / "dataset.json").write_text(json.dumps(facts))
     code, _, err = wavezoo_("evaluate", "run")
     assert code == 2
     assert "'mine' is required and not loaded" in err
