@@ -11,6 +11,22 @@ class WavezooError(ValueError):
     """Something the user gave cannot work; the message says what, what is allowed and what to do."""
 
 
+class UnmetRequirement(WavezooError):  # noqa: N818
+    """Schemes that do not fit each other.
+
+    Attributes:
+        axis: the axis on which another scheme would do, such as ``"laplacians"``.
+        fact: the fact that such a scheme declares, such as ``"diagonal"``.
+        value: the value of that fact, such as True.
+    """
+
+    def __init__(self, message: str, axis: str, fact: str, value: object) -> None:
+        super().__init__(message)
+        self.axis = axis
+        self.fact = fact
+        self.value = value
+
+
 class PluginError(WavezooError):
     """A plugin could not be loaded; the message names the plugin."""
 

@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from wavezoo.config.options import annotations, check_options, plain, scheme_options
 from wavezoo.config.presets import OPERATOR_CHOICES, Preset, find_preset
-from wavezoo.errors import PluginError, WavezooError, not_allowed, shown
+from wavezoo.errors import PluginError, UnmetRequirement, WavezooError, not_allowed, shown
 from wavezoo.mixers.base import Mixer
 from wavezoo.plugins.axes import AXES, ROLES, Axis
 from wavezoo.plugins.registry import Plugin, Registry, registry
@@ -102,17 +102,20 @@ class OperatorSpec:
         preset: what stands where nothing else was chosen.
         schemes: the scheme in each role, None for none.
         options: keyword arguments of `wavezoo.WaveOperator` that are not schemes.
+        registry: where the names were looked up.
     """
 
     preset: Preset
     schemes: Mapping[str, SchemeSpec | None]
     options: Mapping[str, Any]
+    registry: Registry = registry
 
     def __call__(self, channels: int, ndim: int) -> WaveOperator:
         """Build an operator over ``channels`` channels and ``ndim`` grid axes.
 
         Raises:
-            WavezooError: if channels or axes cannot be, or if the schemes do not fit each other.
+            WavezooError: if channels or axes cannot be, or if the schemes do not fit each other; those that would do are
+                named.
         """
         channels, ndim = whole("channels", channels), whole("ndim", ndim)
         built: dict[str, Any] = {}
@@ -120,7 +123,10 @@ class OperatorSpec:
             default = self.preset.choices[role]
             initial = {"initial": default["initial"]} if isinstance(default, Mapping) else {}
             built[role] = None if spec is None else spec.build(channels=channels, ndim=ndim, **initial)
-        return WaveOperator(channels, **built, **self.options)
+        try:
+            return WaveOperator(channels, **built, **self.options)
+        except UnmetRequirement as error:
+            raise _with_schemes_that_do(error, self.registry) from None
 
 
 @dataclass(frozen=True)
@@ -132,12 +138,14 @@ class MixerSpec:
         operator: builds its wave operator; None for a mixer without one.
         preset: name of the preset of the wave operator that it has, or that it is compared with.
         causal: let no position depend on later ones.
+        registry: where the names were looked up.
     """
 
     scheme: SchemeSpec
     operator: OperatorSpec | None
     preset: str
     causal: bool = False
+    registry: Registry = registry
 
     @property
     def plain(self) -> bool:
@@ -154,7 +162,10 @@ class MixerSpec:
         given: dict[str, Any] = {"channels": channels, "ndim": ndim, "causal": self.causal}
         if self.operator is not None:
             given["operator"] = self.operator(channels, ndim)
-        mixer: Mixer = self.scheme.build(**given)
+        try:
+            mixer: Mixer = self.scheme.build(**given)
+        except UnmetRequirement as error:
+            raise _with_schemes_that_do(error, self.registry) from None
         return mixer
 
 
@@ -227,7 +238,7 @@ def operator_spec(
     damping = schemes["damping"]
     if "damping_field" not in choices and (damping is None or not getattr(damping.scheme, "uses_gamma", True)):
         schemes["damping_field"] = None
-    return OperatorSpec(base, schemes, options)
+    return OperatorSpec(base, schemes, options, registry)
 
 
 def mixer_spec(
@@ -254,13 +265,13 @@ def mixer_spec(
     scheme = scheme_spec(axis, mixer, registry)
     if "operator" in scheme_options(scheme.scheme):
         operator = operator_spec(preset, registry, **choices)
-        return MixerSpec(scheme, operator, preset, operator.options["causal"])
+        return MixerSpec(scheme, operator, preset, operator.options["causal"], registry)
     find_preset(preset)
     causal = check_options("option of a mixer", {"causal": choices.pop("causal", False)}, WaveOperator, ["causal"])
     if choices:
         first = next(iter(choices))
         raise WavezooError(f"{first} is an option of a wave operator, and the mixer {scheme.name} has none. Drop it.")
-    return MixerSpec(scheme, None, preset, causal["causal"])
+    return MixerSpec(scheme, None, preset, causal["causal"], registry)
 
 
 def optional_spec(axis: Axis, choice: SchemeChoice | None, registry: Registry = registry) -> SchemeSpec | None:
@@ -307,6 +318,14 @@ def whole(what: str, value: object) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise WavezooError(f"{what} is {shown(value)}; give a whole number, at least 1.")
     return number
+
+
+def _with_schemes_that_do(error: UnmetRequirement, registry: Registry) -> UnmetRequirement:
+    """Return the error with the schemes that declare the fact which is missing."""
+    schemes = registry.schemes(error.axis)
+    doing = [name for name, scheme in schemes.items() if getattr(scheme, error.fact, None) == error.value]
+    listed = f" {error.axis.capitalize()} with {error.fact} = {error.value!r}: {', '.join(doing) or 'none'}."
+    return UnmetRequirement(f"{error}{listed}", error.axis, error.fact, error.value)
 
 
 def _split(axis: Axis, choice: object) -> tuple[str, dict[str, Any]]:

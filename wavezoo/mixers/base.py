@@ -4,10 +4,11 @@ Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from wavezoo.errors import WavezooError
+from wavezoo.errors import UnmetRequirement, WavezooError, not_allowed
 from wavezoo.wave.scheme import Scheme
 
 
@@ -20,25 +21,32 @@ class Mixer(Scheme, nn.Module, ABC):
         causal: let no position depend on later ones; sequences only.
 
     Raises:
-        WavezooError: if it is asked to be causal and cannot be.
+        WavezooError: if it knows no grids of so many axes, or if it is asked to be causal and cannot be.
 
     Attributes:
+        ndims: the numbers of grid axes that it can mix.
         causality: whether a position depends on positions up to its own only: ``"always"``, ``"optional"``,
             ``"never"``, or ``"operator"`` where that is up to a wave operator's schemes.
         projects: whether it ends in a projection of its channels; the block gives others a gate and a projection.
     """
 
+    ndims: Sequence[int] = (1, 2)
     causality: str
     projects: bool
 
     def __init__(self, channels: int, ndim: int, *, causal: bool = False) -> None:
         super().__init__()
+        if ndim not in self.ndims:
+            raise not_allowed(f"number of grid axes of {type(self).__name__}", ndim, self.ndims)
         if causal and ndim != 1:
             raise WavezooError(f"causal=True on {ndim} grid axes: an image has no order of time. Use causal=False.")
         if causal and self.causality == "never":
-            raise WavezooError(
+            raise UnmetRequirement(
                 f"{type(self).__name__} is not causal: every position sees later ones, so that a next-token loss would "
-                "leak. Use attention or depthwise, or causal=False for inputs that are known as a whole."
+                "leak. Use causal=False for inputs that are known as a whole, or a mixer that can be causal.",
+                "mixers",
+                "causality",
+                "optional",
             )
         self.channels = channels
         self.ndim = ndim

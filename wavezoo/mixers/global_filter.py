@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wavezoo.errors import WavezooError
 from wavezoo.mixers.base import Mixer
@@ -13,7 +12,8 @@ class GlobalFilterMixer(Mixer):
     """A learned filter in Fourier space, one complex number for each channel and mode: a convolution with the grid.
 
     Equation (GFNet, Rao et al. 2021, equation 4): ``irfft(K * rfft(x))``. The filter belongs to a grid of
-    ``resolution`` cells a side and is interpolated linearly in frequency on others. Boundary: periodic. Reach: the
+    ``resolution`` cells a side and is interpolated linearly on others, in frequency in cycles per cell: what it does to
+    a constant stays, and an even filter stays even. Boundary: periodic. Reach: the
     whole grid. Cost: ``N log N`` in the number of cells.
 
     Args:
@@ -35,6 +35,7 @@ class GlobalFilterMixer(Mixer):
         # Real and imaginary part as channels: interpolated like any map, and a cast to bfloat16 keeps both.
         modes = [resolution] * (ndim - 1) + [resolution // 2 + 1]
         self.weight = nn.Parameter(torch.empty(1, 2 * channels, *modes))
+        self.resolution = resolution
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -56,12 +57,36 @@ class GlobalFilterMixer(Mixer):
 
     def _filter(self, grid: Grid, dtype: torch.dtype) -> Tensor:
         """Return real and imaginary parts on the modes of ``grid``, shape ``(1, 2 C, *K)``."""
-        size = [*grid[:-1], grid[-1] // 2 + 1]
         weight = self.weight.to(dtype)
-        if list(weight.shape[2:]) == size:
-            return weight
-        if len(grid) == 1:
-            return F.interpolate(weight, size=size, mode="linear", align_corners=True)
-        # Frequency zero in the middle, so that neighbours in the map are neighbours in frequency.
-        centred = F.interpolate(weight.roll(weight.shape[2] // 2, 2), size=size, mode="bilinear", align_corners=True)
-        return centred.roll(-(size[0] // 2), 2)
+        for axis, size in enumerate(grid):
+            half = axis == len(grid) - 1
+            weight = _resampled(weight, 2 + axis, size, self.resolution, half)
+        return weight
+
+
+def _resampled(weight: Tensor, axis: int, size: int, resolution: int, half: bool) -> Tensor:
+    """Interpolate a filter along one axis of modes, by frequency in cycles per cell.
+
+    Args:
+        weight: on the modes of ``resolution`` cells.
+        axis: the axis.
+        size: number of cells to give the modes of.
+        resolution: number of cells that it has the modes of.
+        half: whether the axis holds the frequencies from zero on only.
+    """
+    if size == resolution:
+        return weight
+    mode = torch.arange(size // 2 + 1 if half else size, device=weight.device)
+    if not half:
+        # Frequencies are told apart by their sign: -1 is as far from 0 as 1 is.
+        mode = torch.where(mode > (size - 1) // 2, mode - size, mode)
+    place = mode.to(weight.dtype) * (resolution / size)
+    below = place.floor()
+    part = (place - below).view(-1, *[1] * (weight.ndim - 1 - axis))
+    first = below.long()
+    if half:
+        last = resolution // 2
+        neighbours = first.clamp(max=last), (first + 1).clamp(max=last)
+    else:
+        neighbours = first % resolution, (first + 1) % resolution
+    return torch.lerp(*(weight.index_select(axis, each) for each in neighbours), part)
