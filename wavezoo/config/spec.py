@@ -114,8 +114,7 @@ class OperatorSpec:
         """Build an operator over ``channels`` channels and ``ndim`` grid axes.
 
         Raises:
-            WavezooError: if channels or axes cannot be, or if the schemes do not fit each other; those that would do are
-                named.
+            WavezooError: if channels or axes cannot be, or if the schemes do not fit each other.
         """
         channels, ndim = whole("channels", channels), whole("ndim", ndim)
         built: dict[str, Any] = {}
