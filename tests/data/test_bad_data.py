@@ -133,6 +133,15 @@ def test_sixteen_bits_of_grey_are_scaled_to_eight(suffix, tmp_path):
     assert np.array_equal(found, np.round(RAMP / 257).astype(np.uint8)[..., None].repeat(3, -1))
 
 
+def test_sixteen_bits_in_a_table_are_scaled_too(tmp_path):
+    rows = {
+        "image": [Image.fromarray(np.full((28, 28), 1024 * level, np.uint16)) for level in (1, 63)],
+        "label": [0, 1],
+    }
+    DatasetDict({split: Dataset.from_dict(rows) for split in ("train", "test")}).save_to_disk(str(tmp_path))
+    assert read("mnist", tmp_path).train.inputs[:, 0, 0, 0].tolist() == [4, 251]
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_images_of_no_known_range_are_refused(kind, tmp_path):
     save(Image.fromarray((RAMP / 65536).astype(kind)), image_folder(tmp_path) / "1.tiff")

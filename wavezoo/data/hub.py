@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.pictures import eight_bits
 from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 from wavezoo.files import find_folder
@@ -81,16 +82,24 @@ def load_hub_images(entry: DatasetEntry, repository: str, source: DataSource, mo
             split = split.select(source.chosen(len(split)))
             labels = whole_labels(split[label_column], f"the {name} split of {source.path or repository}")
             pictures = split.cast_column(image_column, Image())[image_column]
-            images = [_pixels(picture, row, mode) for row, picture in enumerate(pictures)]
-            return Split(np.stack(images).reshape(len(images), *images[0].shape[:2], -1), labels)
+            return Split(_pixels(pictures, len(split), mode), labels)
 
     return Splits(decoded("train"), decoded("test"))
 
 
-def _pixels(picture: Any, row: int, mode: str) -> np.ndarray:
-    if picture is None:
-        raise ValueError(f"row {row} has no image")
-    return np.asarray(picture.convert(mode))
+def _pixels(pictures: Iterable[Any], count: int, mode: str) -> np.ndarray:
+    """Return pictures of one size as an array ``(count, H, W, C)``."""
+    images = np.empty((count, 0, 0, 0), np.uint8)
+    for row, picture in enumerate(pictures):
+        if picture is None:
+            raise ValueError(f"row {row} has no image")
+        pixels = np.atleast_3d(np.asarray(eight_bits(picture, mode)))
+        if row == 0:
+            images = np.empty((count, *pixels.shape), np.uint8)
+        if pixels.shape != images.shape[1:]:
+            raise ValueError(f"the image in row {row} is {pixels.shape}, the first {images.shape[1:]}")
+        images[row] = pixels
+    return images
 
 
 def whole_labels(labels: Iterable[object], where: str, names: Mapping[str, int] | None = None) -> np.ndarray:

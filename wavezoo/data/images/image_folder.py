@@ -11,14 +11,13 @@ from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
 from wavezoo.data.folders import files_below, folders_in
 from wavezoo.data.hub import require_folder
+from wavezoo.data.pictures import eight_bits
 from wavezoo.data.splits import Split, Splits
 from wavezoo.errors import WavezooError
 
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# Formats whose grey values of more than 8 bits Pillow scales to 16, though it keeps them in 32.
-SIXTEEN_BITS = ("PNG", "PPM")
 
 
 def _facts(source: DataSource) -> ImageFacts:
@@ -83,7 +82,7 @@ def _read(folder: Path, facts: ImageFacts, source: DataSource) -> Split:
 def _decode(file: Path, size: int) -> np.ndarray:
     try:
         with Image.open(file) as opened:
-            picture = _eight_bits(opened).convert("RGB")
+            picture = eight_bits(opened, "RGB")
         # Pillow's readers raise what they like on damaged files: OSError, SyntaxError, ValueError, struct.error.
     except Exception as error:
         raise WavezooError(f"{file} is damaged or no image ({error}). Copy it again, or remove it.") from error
@@ -91,15 +90,6 @@ def _decode(file: Path, size: int) -> np.ndarray:
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)))
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Bring 16 bits of grey, which Pillow would clip at 255, to 8; refuse numbers of which nobody knows the range."""
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in SIXTEEN_BITS):
-        return Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise ValueError(f"its values are of Pillow's mode {picture.mode}, of no known range; save 8 or 16 bits")
-    return picture
 
 
 DATASETS = {

@@ -14,6 +14,7 @@ from wavezoo.data.facts import ImageFacts
 from wavezoo.data.folders import files_below
 from wavezoo.data.generation import check_seed, generating, read_note
 from wavezoo.data.hub import require_folder, whole_labels
+from wavezoo.data.pictures import eight_bits
 from wavezoo.data.sequences.pathfinder_drawers import Drawers, Drawn
 from wavezoo.data.sequences.pathfinder_task import TASKS
 from wavezoo.data.splits import Split, Splits
@@ -83,10 +84,10 @@ def generate(
 
 def _write_shard(out: Path, shard: int, drawn: list[Drawn]) -> None:
     lines = []
-    for index, label, png in drawn:
-        with writing(out / "imgs" / str(shard) / f"sample_{index % SHARD}.png") as beside:
+    for number, label, png in drawn:
+        with writing(out / "imgs" / str(shard) / f"sample_{number % SHARD}.png") as beside:
             beside.write_bytes(png)
-        lines.append(f"imgs/{shard} sample_{index % SHARD}.png {index} {label}\n")
+        lines.append(f"imgs/{shard} sample_{number % SHARD}.png {number} {label}\n")
     # Last, so that a shard with its metadata is whole.
     with writing(_metadata_file(out, shard)) as beside:
         beside.write_text("".join(lines), encoding="utf-8")
@@ -141,7 +142,7 @@ def _read_images(folder: Path, entries: list[tuple[str, int]], size: int, source
                 empty.append(row)
                 continue
             with Image.open(folder / name) as image:
-                images[row, :, :, 0] = np.asarray(image.convert("L"))
+                images[row, :, :, 0] = np.asarray(eight_bits(image, "L"))
         # Pillow's readers raise what they like on damaged files: OSError, SyntaxError, ValueError, struct.error.
         except Exception as error:
             raise WavezooError(

@@ -25,9 +25,9 @@ main()
 
 
 class Drawn(NamedTuple):
-    """An image, as a PNG file has it, its index and its label."""
+    """An image, as a PNG file has it, its number and its label."""
 
-    index: int
+    number: int
     label: int
     png: bytes
 
