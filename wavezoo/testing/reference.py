@@ -54,14 +54,17 @@ def naive_layer(
     Returns:
         Displacement and velocity at ``steps * dt``.
     """
-    exponential = damping == "exponential"
-    e = torch.exp(-gamma * dt / 2)
+
+    def kicked(v: Tensor, a: Tensor) -> Tensor:
+        if damping == "linear":
+            return v + dt / 2 * (a - gamma * v)
+        e = torch.exp(-gamma * dt / 2)
+        return e * v + (1 - e) / gamma * a
+
     for _ in range(steps):
-        a = c**2 * _apply(laplacian, u)
-        half = e * v + dt / 2 * a if exponential else v + dt / 2 * (a - gamma * v)
+        half = kicked(v, c**2 * _apply(laplacian, u))
         u = u + dt * half
-        a = c**2 * _apply(laplacian, u)
-        v = e * (half + dt / 2 * a) if exponential else half + dt / 2 * (a - gamma * half)
+        v = kicked(half, c**2 * _apply(laplacian, u))
     return u, v
 
 

@@ -1,20 +1,22 @@
-"""Exact decay on either side of the step."""
+"""Exact kicks on either side of the step."""
 
 import math
 
-import torch
 from torch import Tensor
 
 from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.damping.exact_kick import exact_kick
 
 
 class ExponentialDamping(Damping):
-    """Exact decay on either side of a step: second order at the cost of the published scheme, stable for every gamma.
+    """Exact kicks on either side of a step: second order at the cost of the published scheme, stable for every gamma.
 
-    Equation (Strang splitting of the damping), ``dt`` being the length of the kick, ``e = exp(-gamma dt)``::
+    Equation (the solution of ``v' = a - gamma v``), in either half of a step, ``dt`` being the length of the kick,
+    ``e = exp(-gamma dt)``::
 
-        first half: v⁺ = e v + dt a;  second half: v⁺ = e (v + dt a)
+        v⁺ = e v + (1 - e) / gamma a
 
+    However strong the damping, a cell drifts at its terminal velocity ``a / gamma``: it is held still as it should be.
     Order: 2. No limit on gamma dt, and the integrator's stability limit stays as it is. Reversible.
     """
 
@@ -29,8 +31,7 @@ class ExponentialDamping(Damping):
         return gamma
 
     def opening(self, rate: Tensor, dt: float) -> Kick:
-        return Kick(torch.exp(rate * -dt), dt)
+        return exact_kick(rate, dt)
 
     def closing(self, rate: Tensor, dt: float) -> Kick:
-        decay = torch.exp(rate * -dt)
-        return Kick(decay, decay * dt)
+        return exact_kick(rate, dt)

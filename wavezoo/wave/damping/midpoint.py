@@ -8,14 +8,16 @@ from wavezoo.wave.damping.base import Damping, Kick
 
 
 class MidpointDamping(Damping):
-    """The decay of `exponential` by the implicit midpoint rule: rational instead of an exponential, time-symmetric.
+    """The kicks of `exponential` by Euler's rules: rational instead of exponentials, a midpoint rule over the step.
 
-    Equation, ``dt`` being the length of the kick, ``e = (1 - gamma dt/2) / (1 + gamma dt/2)``::
+    Equation, ``dt`` being the length of the kick::
 
-        first half: v⁺ = e v + dt a;  second half: v⁺ = e (v + dt a)
+        first half: v⁺ = (v + dt a) / (1 + gamma dt);  second half: v⁺ = v + dt (a - gamma v)
 
-    Order: 2. Stable for every gamma, though beyond ``gamma dt = 2`` the velocity changes its sign instead of vanishing;
-    the integrator's stability limit stays as it is. Reversible.
+    The first is implicit and the second explicit, so that a whole step is time-symmetric, and between the two a
+    strongly damped cell drifts at its terminal velocity ``a / gamma``. Order: 2. Stable for every gamma, though where
+    ``gamma dt`` exceeds 2 for the whole step a free velocity changes its sign instead of vanishing; the integrator's
+    stability limit stays as it is. Reversible.
     """
 
     order = 2
@@ -28,13 +30,8 @@ class MidpointDamping(Damping):
         return gamma
 
     def opening(self, rate: Tensor, dt: float) -> Kick:
-        return Kick(_decay(rate, dt), dt)
-
-    def closing(self, rate: Tensor, dt: float) -> Kick:
-        decay = _decay(rate, dt)
+        decay = 1 / (1 + rate * dt)
         return Kick(decay, decay * dt)
 
-
-def _decay(rate: Tensor, dt: float) -> Tensor:
-    half = rate * (dt / 2)
-    return (1 - half) / (1 + half)
+    def closing(self, rate: Tensor, dt: float) -> Kick:
+        return Kick(1 - rate * dt, dt)

@@ -2,10 +2,10 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 from wavezoo.wave.damping.base import Damping, Kick
+from wavezoo.wave.damping.exact_kick import exact_kick
 from wavezoo.wave.scheme import Requires
 
 
@@ -13,10 +13,10 @@ class ViscousDamping(Damping):
     """Damping by inner friction, which takes fine ripples first: the rate grows with the square of the wave number.
 
     Equation (Kelvin-Voigt solid): ``u_tt = c² ∇²u + gamma ∇² u_t``, gamma in cells² / time, so that a mode decays at
-    the rate ``gamma |k|²``. Each kick decays every mode by itself, exactly, ``dt`` being the length of the kick,
-    ``e = exp(-gamma |k|² dt)``::
+    the rate ``gamma |k|²``. Each kick is that of `exponential` damping for every mode by itself, ``dt`` being its
+    length, ``e = exp(-gamma |k|² dt)``::
 
-        first half: v⁺ = e v + dt a;  second half: v⁺ = e (v + dt a)
+        v⁺ = e v + (1 - e) / (gamma |k|²) a
 
     Order: 2. No limit on gamma dt. Reversible, though what has decayed far is lost in rounding. Needs a Laplacian with
     modes, and speed and damping that are the same everywhere: in a varying medium this friction can feed energy in.
@@ -36,8 +36,7 @@ class ViscousDamping(Damping):
         return gamma * -eigenvalues
 
     def opening(self, rate: Tensor, dt: float) -> Kick:
-        return Kick(torch.exp(rate * -dt), dt)
+        return exact_kick(rate, dt)
 
     def closing(self, rate: Tensor, dt: float) -> Kick:
-        decay = torch.exp(rate * -dt)
-        return Kick(decay, decay * dt)
+        return exact_kick(rate, dt)

@@ -12,6 +12,8 @@ from wavezoo.wave.system import WaveState, WaveSystem
 
 # Where the medium varies, c² is kept above this fraction of its greatest value: a hundred thousandth of the speed.
 SLOWEST = 1e-10
+# The iteration ends where what is left of the residual is at most this many rounding errors of what it began with.
+ROUNDING_UNITS = 16
 
 
 class ImplicitMidpoint(Integrator):
@@ -74,7 +76,7 @@ class ImplicitMidpoint(Integrator):
         axes = tuple(range(2, u.ndim))
         fastest = system.speed_squared.amax(axes, keepdim=True)
         speed_squared = torch.maximum(system.speed_squared, SLOWEST * fastest)
-        weight = (fastest / speed_squared.clamp(min=torch.finfo(u.dtype).tiny)).detach().clamp(max=1 / SLOWEST)
+        weight = (fastest / speed_squared.clamp(min=torch.finfo(u.dtype).tiny)).clamp(max=1 / SLOWEST)
         diagonal = 1 + system.damping_rate * (dt / 2) + system.stiffness(u) * (dt**2 / 4)
 
         def left(w: Tensor) -> Tensor:
@@ -91,11 +93,14 @@ class ImplicitMidpoint(Integrator):
         preconditioned = residual / diagonal
         direction = preconditioned
         size = product(residual, preconditioned)
+        rounding = (ROUNDING_UNITS * torch.finfo(u.dtype).eps) ** 2 * size.detach()
         for iteration in range(self.iterations):
             if iteration:
                 preconditioned = residual / diagonal
                 former, size = size, product(residual, preconditioned)
                 direction = preconditioned + _ratio(size, former) * direction
+            # A residual that is rounding alone points anywhere; every solution on the way is as stable.
+            direction = torch.where(size > rounding, direction, 0.0)
             image = left(direction)
             length = _ratio(size, product(direction, image))
             w = w + length * direction

@@ -16,12 +16,12 @@ class Ruth3(Integrator):
     Equation (Ruth 1983, IEEE Transactions on Nuclear Science 30, 2669): kicks by ``7/24, 3/4, -1/24`` and drifts by
     ``2/3, -2/3, 1`` times dt, in turn.
 
-    Order: 3 without damping, 2 with it. Stability limit: omega dt <= 2.507, gamma dt <= 5.8.
+    Order: 3, also with `exponential` damping. Stability limit: omega dt <= 2.507, gamma dt <= 5.8.
     Symplectic, not reversible. Three accelerations a step.
     """
 
     order = 3
-    damped_order = 2
+    damped_order = 3
     symplectic = True
     reversible = False
     stability_limit = 2.507

@@ -1,5 +1,7 @@
 """Symplectic Euler."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ class SymplecticEuler(Integrator):
 
         v⁺ = v + dt a(u);  u⁺ = u + dt v⁺
 
-    Order: 1. Stability limit: omega dt <= 2, gamma dt <= 4. Symplectic, not reversible.
+    Order: 1. Stability limit: omega dt <= 2, no limit on gamma dt. Symplectic, not reversible.
     """
 
     order = 1
@@ -22,7 +24,7 @@ class SymplecticEuler(Integrator):
     symplectic = True
     reversible = False
     stability_limit = 2.0
-    gamma_dt_limit = 4.0
+    gamma_dt_limit = math.inf
     accelerations_to_start = 0
     accelerations_per_step = 1
 

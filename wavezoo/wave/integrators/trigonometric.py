@@ -6,7 +6,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.wave.damping.base import KickForm, between, closing, opening
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.scheme import Requires
 from wavezoo.wave.spectral.oscillator import propagator, sinc
@@ -19,7 +18,7 @@ class Trigonometric(Integrator):
     Equation (Gautschi type; Hairer, Lubich and Wanner, Geometric Numerical Integration, XIII.2, with the filters
     ``phi = sinc`` and ``psi = sinc phi`` of García-Archilla, Sanz-Serna and Skeel 1999)::
 
-        v½ = v + dt/2 phi (c² - m) L phi u;  rotation of (u, v½) by the exact flow of m L over dt;  the same kick again
+        v½ = v + dt/2 phi (c² - m) L phi u;  (u, v½) by the exact flow of m L and gamma over dt;  the same kick again
 
     with m the middle between the least and the greatest c² of each sample and channel, a quadratic potential in the
     exact part, and ``phi = sinc(omega dt)`` cut off beyond ``omega dt = pi``. The middle keeps ``|c² - m| < m``, and
@@ -38,7 +37,7 @@ class Trigonometric(Integrator):
     gamma_dt_limit = math.inf
     accelerations_to_start = 0
     accelerations_per_step = 0
-    requires = Requires(modes=True, uniform_damping=True, quadratic_potential=True)
+    requires = Requires(modes=True, uniform_damping=True, exact_decay=True, quadratic_potential=True)
 
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
         return WaveState(u, v)
@@ -78,19 +77,18 @@ class Trigonometric(Integrator):
         mean = (least + greatest) / 2
         deviation = system.speed_squared - mean
         omega_squared = mean * -modes.eigenvalues + system.stiffness(like)
-        rotation = propagator(omega_squared, torch.zeros_like(mean), dt)
+        flow = propagator(omega_squared, system.damping_rate, dt)
         theta_squared = omega_squared * dt**2
         mollifier = torch.where(theta_squared < math.pi**2, sinc(theta_squared), 0.0)
         filtered_laplacian = mollifier * modes.eigenvalues
 
-        def kicked(v: Tensor, u: Tensor, form: KickForm) -> Tensor:
-            kick = form(system.damping, system.damping_rate, dt / 2)
+        def kicked(v: Tensor, u: Tensor, time: float) -> Tensor:
             force = mollifier * modes.transform(deviation * modes.inverse(filtered_laplacian * u))
-            return (v if kick.decay is None else v * kick.decay) + kick.push * force
+            return torch.add(v, force, alpha=time)
 
-        v = kicked(v, u, opening)
+        v = kicked(v, u, dt / 2)
         for step in range(steps):
-            u, v = rotation.displacement(u, v), rotation.velocity(u, v)
+            u, v = flow.displacement(u, v), flow.velocity(u, v)
             if step < steps - 1:
-                v = kicked(v, u, between)
-        return u, lambda: kicked(v, u, closing)
+                v = kicked(v, u, dt)
+        return u, lambda: kicked(v, u, dt / 2)

@@ -3,6 +3,7 @@
 Shapes: any; all arguments broadcast.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -37,10 +38,11 @@ def propagator(omega_squared: Tensor, gamma: Tensor, time: float) -> Propagator:
         u⁺ = e^(-s t) [cos(w t) u + S (v + s u)]
         v⁺ = e^(-s t) [cos(w t) v - S (s v + omega² u)]
 
-    with cosh and sinh where ``w² < 0``, whose growth is taken together with the decay so that nothing overflows.
+    with cosh and sinh where ``w² < 0``, whose growth is taken together with the decay so that nothing overflows, and so
+    that what is slow, ``-s t + |w| t = -omega² t / (s + |w|)``, is not the difference of what is large.
     """
     s = gamma / 2
-    cosine, sine = _decayed(omega_squared - s.square(), s, time)
+    cosine, sine = _decayed(omega_squared, s, time)
     return Propagator(cosine + s * sine, sine, -omega_squared * sine, cosine - s * sine)
 
 
@@ -51,18 +53,22 @@ def sinc(squared: Tensor) -> Tensor:
     return torch.where(small, _series(squared, 1), x.sin() / x)
 
 
-def _decayed(w_squared: Tensor, s: Tensor, time: float) -> tuple[Tensor, Tensor]:
+def _decayed(omega_squared: Tensor, s: Tensor, time: float) -> tuple[Tensor, Tensor]:
     """Return ``e^(-s t) cos(w t)`` and ``e^(-s t) sin(w t) / w``."""
-    squared = w_squared * time**2
+    squared = (omega_squared - s.square()) * time**2
     small = squared.abs() < SMALL
     decay = torch.exp(s * -time)
     w = torch.where(small, 1.0, squared.abs()).sqrt()
     # Overdamped modes, one fast and one slow; the others stand in as 1, whose gradient is finite.
     overdamped = (squared < 0) & ~small
-    fast, slow = (torch.exp(torch.where(overdamped, sign * w - s * time, 0.0)) for sign in (-1, 1))
+    sum_of_rates = torch.where(overdamped, s * abs(time) + w, 1.0)
+    slow = torch.exp(torch.where(overdamped, omega_squared * (-time * abs(time)) / sum_of_rates, 0.0))
+    fast = torch.exp(torch.where(overdamped, sum_of_rates * -math.copysign(1, time), 0.0))
     cosine = torch.where(overdamped, (slow + fast) / 2, decay * torch.where(small, _series(squared, 0), w.cos()))
     sine = torch.where(
-        overdamped, (slow - fast) / (2 * w), decay * torch.where(small, _series(squared, 1), w.sin() / w)
+        overdamped,
+        (slow - fast) * (math.copysign(1, time) / 2) / w,
+        decay * torch.where(small, _series(squared, 1), w.sin() / w),
     )
     return cosine, time * sine
 
