@@ -1,7 +1,10 @@
 """Errors that a user can act on, and the one way to word them."""
 
 import difflib
+import numbers
 from collections.abc import Iterable
+from operator import index
+from typing import SupportsIndex
 
 MOST_CHOICES = 12
 MOST_LETTERS = 120
@@ -77,7 +80,18 @@ def not_allowed(what: str, value: object, allowed: Iterable[object], next_step: 
     return WavezooError(f"{what} is {shown(value)}; allowed, nearest first: {listed}{more}. {next_step}".rstrip())
 
 
+def require_whole(what: str, value: SupportsIndex, least: int = 1) -> int:
+    """Return ``value`` as an int; raise `WavezooError` unless it is a whole number, of any type, at least ``least``."""
+    try:
+        whole = None if isinstance(value, bool) else index(value)
+    except TypeError:
+        whole = None
+    if whole is None or whole < least:
+        raise WavezooError(f"{what} is {shown(value)}; give a whole number, at least {least}.")
+    return whole
+
+
 def require_positive(what: str, value: float) -> None:
     """Raise `WavezooError` unless ``value`` is a finite number above zero."""
-    if not 0 < value < float("inf"):
+    if not isinstance(value, numbers.Real) or not 0 < value < float("inf"):
         raise WavezooError(f"{what} is {shown(value)}; give a finite number greater than 0.")

@@ -10,10 +10,11 @@ from wavezoo.wave.integrators import *  # noqa: F403
 from wavezoo.wave.integrators import __all__ as _integrators
 from wavezoo.wave.laplacians import *  # noqa: F403
 from wavezoo.wave.laplacians import __all__ as _laplacians
-from wavezoo.wave.operator import Trajectory, WaveOperator
+from wavezoo.wave.operator import WaveOperator
 from wavezoo.wave.potentials import *  # noqa: F403
 from wavezoo.wave.potentials import __all__ as _potentials
 from wavezoo.wave.scheme import Grid, Requires, Scheme
+from wavezoo.wave.simulation import Trajectory
 from wavezoo.wave.spectral.modes import Modes
 from wavezoo.wave.system import WaveState, WaveSystem
 

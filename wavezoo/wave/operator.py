@@ -1,68 +1,39 @@
 """The wave operator: a layer that lets its input travel as a wave.
 
-Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; T recorded times.
+Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first.
 """
 
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from wavezoo.errors import WavezooError, require_positive
-from wavezoo.wave.adjoint import GRADIENTS, differentiable
-from wavezoo.wave.compatibility import check_options, check_schemes, require_count
+from wavezoo.errors import WavezooError, not_allowed, require_positive, require_whole
+from wavezoo.wave.compatibility import Schemes, check_schemes, not_causal_because
 from wavezoo.wave.convolution import conv
 from wavezoo.wave.damping.base import Damping
+from wavezoo.wave.damping.exponential import ExponentialDamping
+from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields.base import ParameterField
+from wavezoo.wave.fields.pointwise import PointwiseField
+from wavezoo.wave.gradients import GRADIENTS
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.medium import Refinement, medium
 from wavezoo.wave.potentials.base import Potential
+from wavezoo.wave.precision import without_autocast
 from wavezoo.wave.scheme import Grid
-from wavezoo.wave.stability import LARGEST_COURANT_NUMBER, limited_square
+from wavezoo.wave.simulation import Trajectory, run
+from wavezoo.wave.stability import GUARDS, spectral_radius
 from wavezoo.wave.system import WaveSystem
 
 INITIAL_VELOCITIES = ("zero", "projected")
 READOUTS = ("displacement", "velocity", "projected")
-COURANT_GUARDS = ("limit", "raise", "off")
 
-# At the stability limit itself a scheme grows linearly; this much below it, rounding does not carry it across.
-STABILITY_MARGIN = 0.95
-
-# A nonlinear force is chaotic, and feeds energy in, well below the linear limit: a pendulum kicked once a step from
-# (omega dt)² = 0.97 on (Chirikov 1979, Physics Reports 52, 263), a quarter of what velocity Verlet bears of a spring.
-CHAOS_MARGIN = 4.0
-
-
-class Trajectory(NamedTuple):
-    """What `WaveOperator.simulate` records.
-
-    Attributes:
-        times: ``(T,)``, in steps.
-        displacement: ``(T, B, C, *G)``.
-        velocity: ``(T, B, C, *G)``, in displacement per step.
-        energy: ``(T, B)``, weighted by 1/c².
-        courant: largest Courant number of each sample, ``(B,)``, in cells per step.
-        courant_limit: the largest stable Courant number of each channel, ``(C,)``.
-        margin: what is left to the stability bound, ``1 - omega dt / limit`` at the cell and time where it is least,
-            potentials included, ``(B,)``; negative beyond the bound, 1 where there is none.
-    """
-
-    times: Tensor
-    displacement: Tensor
-    velocity: Tensor
-    energy: Tensor
-    courant: Tensor
-    courant_limit: Tensor
-    margin: Tensor
-
-    @property
-    def wecs(self) -> Tensor:
-        """The wave energy conservation score ``E(tau) / E(0)`` of each sample, ``(B,)`` (Vejendla 2025)."""
-        return self.energy[-1] / self.energy[0]
+# The square of a longer time step would overflow float32.
+LARGEST_LOG_DT = 40.0
 
 
 class WaveOperator(nn.Module):
@@ -74,47 +45,51 @@ class WaveOperator(nn.Module):
     the convolutions that make fields and projections follow autocast like any others.
 
     Time is measured in steps inside: with the speed ``c dt``, in cells per step (the Courant number), and the damping
-    ``γ dt``, the integrator takes steps of length 1, and the learned ``dt`` gets its gradient through them.
+    ``γ dt``, the integrator takes steps of length 1, and a learned ``dt`` gets its gradient through them.
 
     Args:
         channels: number of channels C.
         laplacian: the Laplacian; its ``ndim`` is the operator's.
         integrator: the time integrator.
-        speed: the field that gives c from the input, in cells / time.
-        damping: the damping scheme.
+        speed: the field that gives c from the input, in cells / time; by default a 1x1 convolution that starts at 0.7.
+        damping: the damping scheme; by default ``exponential`` where there is a damping field, and none where not.
         damping_field: the field that gives γ, in 1 / time; None if and only if ``damping`` does not use it.
-        potential: a force on the field; None for no force.
+        potential: a potential, whose force acts on the field; None for no force.
         drift: how the medium moves; None for a medium at rest.
         steps: number of time steps.
         dt: initial time step.
         learn_dt: learn the time step, as its logarithm; otherwise it stays what it is.
-        dt_per_channel: learn one ``dt`` for each channel instead of one for the layer.
-        dt_spread: with ``dt_per_channel``, the initial time steps reach from ``dt / dt_spread`` to ``dt * dt_spread``,
-            evenly in their logarithm: from waves that travel less than a cell to waves that cross the grid.
         initial_velocity: ``"zero"``, or ``"projected"``: a learned 1x1 convolution of the input.
         readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both.
-        courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, smoothly and by
-            itself, ``nu <- nu / sqrt(1 + (nu / nu_max)²)``, the stiffness of a potential with it, and ``γ dt`` below
-            the limits of integrator and damping, where they have one; ``"raise"`` raises an error where one is
+        courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, and with it the
+            stiffness of a potential, and the damping below the limits of integrator and damping, where they have one;
+            smoothly, bending only near the limit, `wavezoo.wave.stability`. ``"raise"`` raises an error where one is
             exceeded, which reads a number back from the device and so breaks a compiled graph; ``"off"`` leaves all as
             they are, as published.
         gradient: how the backward pass gets at the trajectory. ``"store"`` keeps it; ``"recompute"`` keeps the
-            operator's input alone and runs forward again; ``"reverse"`` runs the scheme backwards from the final state,
-            for reversible schemes, and recomputes instead, with a warning, where damping would amplify rounding too
-            far, and always under `torch.compile`. With `torch.func` only ``"store"`` works; the others raise.
+            operator's input alone and runs forward again; ``"reverse"`` keeps the input and the last state and runs a
+            reversible scheme backwards. Where damping would amplify rounding too far it recomputes instead, with a
+            warning; to know, the backward pass reads one number back from the device, the forward pass none. Under
+            `torch.compile` it always recomputes, and has second derivatives only there. With the transforms of
+            `torch.func` only ``"store"`` works; the others raise.
         causal: refuse to be built unless every output position depends on positions up to its own only.
 
     Raises:
         WavezooError: if an option is out of range, or if the schemes do not fit each other.
+
+    Attributes:
+        causal: whether every output position depends on positions up to its own only.
     """
+
+    log_dt: nn.Parameter | None
 
     def __init__(
         self,
         channels: int,
         laplacian: Laplacian,
         integrator: Integrator,
-        speed: ParameterField,
-        damping: Damping,
+        speed: ParameterField | None = None,
+        damping: Damping | None = None,
         damping_field: ParameterField | None = None,
         potential: Potential | None = None,
         drift: Drift | None = None,
@@ -122,8 +97,6 @@ class WaveOperator(nn.Module):
         steps: int = 4,
         dt: float = 0.5,
         learn_dt: bool = True,
-        dt_per_channel: bool = False,
-        dt_spread: float = 1.0,
         initial_velocity: str = "zero",
         readout: str = "displacement",
         courant_guard: str = "limit",
@@ -131,39 +104,30 @@ class WaveOperator(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        if not 1 <= dt_spread < math.inf or (dt_spread > 1 and not dt_per_channel):
-            raise WavezooError(
-                f"dt_spread is {dt_spread!r} with dt_per_channel={dt_per_channel}; give a finite number, at least 1, "
-                "and dt_per_channel=True for more than 1."
-            )
-        check_options(
-            steps,
-            dt,
-            {
-                "initial_velocity": (initial_velocity, INITIAL_VELOCITIES),
-                "readout": (readout, READOUTS),
-                "courant_guard": (courant_guard, COURANT_GUARDS),
-                "gradient": (gradient, GRADIENTS),
-            },
-        )
-        self.causal = check_schemes(
-            laplacian,
-            integrator,
-            speed,
-            damping,
-            damping_field,
-            potential,
-            drift,
-            limits=courant_guard == "limit",
-            reverses=gradient == "reverse",
-            causal=causal,
-        )
+        channels = require_whole("channels", channels)
+        for what, value, allowed in (
+            ("initial_velocity", initial_velocity, INITIAL_VELOCITIES),
+            ("readout", readout, READOUTS),
+            ("courant_guard", courant_guard, tuple(GUARDS)),
+            ("gradient", gradient, tuple(GRADIENTS)),
+        ):
+            if value not in allowed:
+                raise not_allowed(what, value, allowed)
+        require_positive("dt", dt)
+        ndim = laplacian.ndim
+        speed = PointwiseField(channels, ndim, initial=0.7) if speed is None else speed
+        if damping is None:
+            damping = NoDamping(channels, ndim) if damping_field is None else ExponentialDamping(channels, ndim)
+        schemes = Schemes(laplacian, integrator, speed, damping, damping_field, potential, drift)
+        check_schemes(schemes, channels, limits=courant_guard == "limit", reverses=gradient == "reverse")
+        reason = not_causal_because(schemes)
+        if causal and reason is not None:
+            raise reason
+        self.causal = reason is None
         self.channels = channels
-        self.ndim = laplacian.ndim
-        self.steps = self._steps_at_unit_spacing = steps
+        self.ndim = ndim
+        self.steps = self._steps_at_unit_spacing = require_whole("steps", steps)
         self.grid_spacing = 1.0
-        self.courant_guard = courant_guard
-        self.gradient = gradient
         self.laplacian = laplacian
         self.integrator = integrator
         self.speed = speed
@@ -171,41 +135,34 @@ class WaveOperator(nn.Module):
         self.damping_field = damping_field
         self.potential = potential
         self.drift = drift
-        # None for no limit: a compiler that makes numbers dynamic cannot compute with infinity.
-        self._safe_omega_dt = _below(self._stability_limit())
-        self._safe_gamma_dt = _below(min(integrator.gamma_dt_limit, damping.gamma_dt_limit))
         self.initial_dt = dt
-        self.dt_spread = dt_spread
-        self.register_parameter(
-            "log_dt", nn.Parameter(torch.empty(channels if dt_per_channel else 1)) if learn_dt else None
-        )
+        self.register_parameter("log_dt", nn.Parameter(torch.empty(1)) if learn_dt else None)
         self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
-        self.readout = readout
         self.readout_projection = self._projection(2 * channels) if readout == "projected" else None
+        self.readout = readout
+        self.courant_guard = courant_guard
+        self.gradient = gradient
+        self._reads_velocity = readout != "displacement"
+        self._guard = GUARDS[courant_guard](integrator, damping)
+        self._differentiated = GRADIENTS[gradient]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the operator's own parameters anew; its schemes have a method of the same name for theirs."""
-        if self.log_dt is None:
-            return
-        middle, reach, count = math.log(self.initial_dt), math.log(self.dt_spread), len(self.log_dt)
-        with torch.no_grad():
-            self.log_dt.copy_(
-                torch.linspace(middle - reach, middle + reach, count) if count > 1 else torch.tensor(middle)
-            )
+        if self.log_dt is not None:
+            nn.init.constant_(self.log_dt, math.log(self.initial_dt))
 
     @property
     def dt(self) -> Tensor:
-        """The time step on a grid of unit spacing, shape ``(1,)`` or ``(C,)``."""
+        """The time step on a grid of unit spacing, shape ``(1,)``."""
         return self._dt(next(self.parameters(), torch.empty(0)))
 
     def physical_parameters(self) -> Iterator[nn.Parameter]:
         """Return the parameters of the physics, as against those of projections: to be learned without weight decay."""
         if self.log_dt is not None:
             yield self.log_dt
-        schemes = (self.laplacian, self.speed, self.damping_field, self.damping, self.potential, self.drift)
-        for scheme in schemes:
-            if isinstance(scheme, nn.Module):
+        for scheme in (self.laplacian, self.speed, self.damping_field, self.damping, self.potential, self.drift):
+            if scheme is not None:
                 yield from scheme.parameters()
 
     def set_grid_spacing(self, spacing: float) -> None:
@@ -240,19 +197,27 @@ class WaveOperator(nn.Module):
         self._check_input(x)
         if x.shape[0] == 0:
             return x.clone()
-        return differentiable(self, x, self.gradient)
+        if not torch.is_grad_enabled():
+            return self.solved(x)
+        return self._differentiated(self, x)
+
+    def solved(self, x: Tensor) -> Tensor:
+        """Return the output for ``x``, ``(B, C, *G)``, all that leads to it in one graph."""
+        speed, gamma, velocity = self.fields(x)
+        u, v = self.initial_state(x, velocity)
+        return self.read(*self.integrated(u, v, speed, gamma)).to(x.dtype)
 
     def fields(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return speed, damping (None if unused) and initial velocity (None for rest) that ``x`` gives.
 
-        In cells / time and 1 / time on a grid of unit spacing, and in displacement per step.
+        In cells / time and 1 / time on a grid of unit spacing, and in displacement per step; broadcastable to ``x``.
         """
         # A 1x1 convolution by matrix product leaves channels last in memory, where every step's passes are slow.
         speed = self.speed(x).contiguous()
         gamma = None if self.damping_field is None else self.damping_field(x).contiguous()
         velocity = None
         if self.velocity_projection is not None:
-            velocity = self.velocity_projection(x).contiguous() * self._step_ratio
+            velocity = self.velocity_projection(x).contiguous() * self._refinement.step
         return speed, gamma, velocity
 
     def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
@@ -262,36 +227,15 @@ class WaveOperator(nn.Module):
             u: displacement, ``(B, C, *G)``, in float32 or better.
             speed: c, broadcastable to ``u``, in cells / time.
             gamma: γ, likewise, in 1 / time; None where the damping does not use it.
+
+        Raises:
+            WavezooError: with ``courant_guard="raise"``, if a stability limit is exceeded.
         """
-        dt = self._dt(u).view(1, -1, *[1] * self.ndim)
-        courant = speed.to(u.dtype) * dt
-        gamma_dt = u.new_zeros(()) if gamma is None else gamma.to(u.dtype) * dt
-        potential_scale = dt.square()
-        inverse_limit_squared = courant.new_zeros(())
-        if self.courant_guard == "limit":
-            courant, potential_scale, inverse_limit_squared = self._limits(courant, potential_scale, u)
-            gamma_dt = self._limited_damping(gamma_dt)
-        square = limited_square(courant, inverse_limit_squared)
-        if self.grid_spacing != 1:
-            finer, ratio = self._refinement(u), self._step_ratio
-            square, potential_scale = square * finer * ratio**2, potential_scale * ratio**2
-            gamma_dt = gamma_dt * ratio
-        system = WaveSystem(
-            self.laplacian.bind(u),
-            square,
-            self.damping,
-            gamma_dt,
-            modes=(lambda: self.laplacian.modes(u)) if self.laplacian.diagonal else None,
-            potential=self.potential,
-            potential_scale=potential_scale,
-            damping_refinement=1.0 if self.grid_spacing == 1 else self._refinement(u),
-        )
-        if self.courant_guard == "raise":
-            self._raise_beyond_limits(system, u)
-        return system
+        schemes = (self.laplacian, self.damping, self.potential)
+        return medium(u, speed, gamma, self._dt(u), schemes, self._guard, self._refinement)
 
     def initial_state(self, x: Tensor, velocity: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return displacement and velocity at the start, in the dtype of the solver; None stands for rest."""
+        """Return displacement and velocity at the start, ``(B, C, *G)``, in the dtype of the solver; None for rest."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         return x.to(dtype), None if velocity is None else velocity.to(dtype)
 
@@ -308,20 +252,24 @@ class WaveOperator(nn.Module):
 
         Returns:
             Displacement and velocity; None in place of a velocity that the read-out does not need.
+
+        Raises:
+            WavezooError: with ``courant_guard="raise"``, if a stability limit is exceeded.
         """
         with without_autocast(u.device):
             system = self.medium(u, speed, gamma)
-            return self.integrator.advance(system, u, v, 1.0, self.steps, self.readout != "displacement")
+            return self.integrator.advance(system, u, v, 1.0, self.steps, self._reads_velocity)
 
     def read(self, u: Tensor, v: Tensor | None) -> Tensor:
-        """Return the read-out of a final state, carried along by the drift."""
+        """Return the read-out of a final state, carried along by the drift; all of shape ``(B, C, *G)``."""
         u = self._carried(u, self.steps)
-        if v is None or self.readout == "displacement":
+        if v is None or not self._reads_velocity:
             return u
-        v = self._carried(v, self.steps) / self._step_ratio
+        v = self._carried(v, self.steps) / self._refinement.step
         if self.readout_projection is None:
             return v
-        return self.readout_projection(torch.cat([u, v], 1).to(self.readout_projection.weight.dtype))
+        both = torch.cat([u, v], 1)
+        return self.readout_projection(both.to(next(self.readout_projection.parameters()).dtype))
 
     @torch.no_grad()
     def simulate(self, x: Tensor, steps: int | None = None, every: int = 1) -> Trajectory:
@@ -335,36 +283,29 @@ class WaveOperator(nn.Module):
         Raises:
             WavezooError: if ``x`` does not fit, or if ``steps`` or ``every`` is less than 1.
         """
-        steps = self.steps if steps is None else steps
-        require_count("steps", steps)
-        require_count("every", every)
+        steps = self.steps if steps is None else require_whole("steps", steps)
+        every = require_whole("every", every)
         self._check_input(x)
         if x.shape[0] == 0:
             raise WavezooError(f"input of shape {tuple(x.shape)} has no sample to simulate; give at least 1.")
         speed, gamma, velocity = self.fields(x)
-        records = []
         with without_autocast(x.device):
             u, v = self.initial_state(x, velocity)
             system = self.medium(u, speed, gamma)
-            state = self.integrator.init(system, u, torch.zeros_like(u) if v is None else v)
-            largest = self._omega_dt_squared(system, u)
-            for step in range(steps + 1):
-                if step:
-                    state = self.integrator.step(system, state, 1.0)
-                if step % every == 0:
-                    moved = [self._carried(each, step) for each in (state.u, state.v)]
-                    records.append((torch.tensor(step), *moved, system.energy(state.u, state.v)))
-                    largest = torch.maximum(largest, self._omega_dt_squared(system, state.u))
-        times, displacement, velocity, energy = (torch.stack(column) for column in zip(*records, strict=True))
-        limit = self._stability_limit()
+            found = run(
+                system, self.integrator, self.laplacian, u, torch.zeros_like(u) if v is None else v, steps, every
+            )
+            moved = [
+                torch.stack([self._carried(each, int(time)) for each, time in zip(column, found.times, strict=True)])
+                for column in (found.displacement, found.velocity)
+            ]
         return Trajectory(
-            times,
-            displacement,
-            velocity,
-            energy,
+            found.times,
+            *moved,
+            found.energy,
             courant=system.speed_squared.sqrt().expand_as(u).flatten(1).amax(1),
             courant_limit=self.courant_limit(x.shape[2:]),
-            margin=1 - largest.flatten(1).amax(1).sqrt() / limit,
+            margin=1 - found.largest / self._guard.omega_dt,
         )
 
     def courant_limit(self, grid: Grid) -> Tensor:
@@ -373,13 +314,13 @@ class WaveOperator(nn.Module):
         Shape ``(C,)``; infinite for integrators without a limit.
         """
         with torch.no_grad():
-            return self._stability_limit() / self._spectral_radius(grid, self.dt).expand(self.channels).sqrt()
+            radius = spectral_radius(self.laplacian, self.dt.new_empty(1, 1, *grid))
+            return self._guard.omega_dt / radius.view(-1).expand(self.channels).sqrt()
 
     def extra_repr(self) -> str:
         return (
-            f"channels={self.channels}, integrator={type(self.integrator).__name__}, "
-            f"damping={type(self.damping).__name__}, steps={self.steps}, courant_guard={self.courant_guard!r}, "
-            f"readout={self.readout!r}, gradient={self.gradient!r}"
+            f"channels={self.channels}, integrator={type(self.integrator).__name__}, steps={self.steps}, "
+            f"courant_guard={self.courant_guard!r}, readout={self.readout!r}, gradient={self.gradient!r}"
         )
 
     def _projection(self, in_channels: int) -> nn.Module:
@@ -398,92 +339,14 @@ class WaveOperator(nn.Module):
         if self.drift is None:
             return u
         with without_autocast(u.device):
-            return self.drift.carry(u, self._dt(u) * (steps * self._step_ratio / self.grid_spacing))
+            return self.drift.carry(u, self._dt(u) * (steps * self._refinement.step / self.grid_spacing))
 
     def _dt(self, like: Tensor) -> Tensor:
-        """Return the time step on a grid of unit spacing, in the dtype of ``like``, shape ``(1,)`` or ``(C,)``."""
+        """Return the time step on a grid of unit spacing, in the dtype of ``like``, shape ``(1,)``."""
         if self.log_dt is None:
             return like.new_full((1,), self.initial_dt)
-        return self.log_dt.to(like.dtype).exp()
+        return self.log_dt.to(like.dtype).clamp(max=LARGEST_LOG_DT).exp()
 
     @property
-    def _step_ratio(self) -> float:
-        """The length of a step in units of that on a grid of unit spacing."""
-        return self._steps_at_unit_spacing / self.steps
-
-    def _refinement(self, u: Tensor) -> Tensor | float:
-        """Return by what the grid's spacing divides the eigenvalues, a number or shape ``(C, 1, ...)``."""
-        degree = self.laplacian.degree()
-        if isinstance(degree, Tensor):
-            degree = degree.to(u.dtype).view(-1, *[1] * self.ndim)
-        return (1 / self.grid_spacing) ** degree
-
-    def _stability_limit(self) -> float:
-        return self.integrator.stability_limit * self.damping.stability_factor
-
-    def _spectral_radius(self, grid: Grid, like: Tensor) -> Tensor:
-        """Return the Laplacian's spectral radius, shape ``(1,)`` or ``(C,)``."""
-        radius = self.laplacian.spectral_radius(grid)
-        # A grid of one cell carries no wave; the smallest radius keeps its limit finite.
-        if isinstance(radius, Tensor):
-            return radius.to(like.dtype).clamp(min=1e-6).view(-1)
-        return like.new_full((1,), max(radius, 1e-6))
-
-    def _omega_dt_squared(self, system: WaveSystem, u: Tensor) -> Tensor:
-        """Return a bound on the square of ``omega dt`` that each cell's values stand for, shape of ``u``."""
-        radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim)
-        return (system.speed_squared * radius + system.stiffness(u)).expand_as(u)
-
-    def _limits(self, courant: Tensor, potential_scale: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return Courant number and scale of the potential for a stable step, and ``1 / limit²`` still to be applied.
-
-        With ``x = (nu² rho + stiffness) / w²`` for the stability limit w, square and scale are divided by ``1 + x``.
-        """
-        limit = self._safe_omega_dt
-        if limit is None:
-            return courant, potential_scale, courant.new_zeros(())
-        radius = self._spectral_radius(u.shape[2:], u).view(-1, *[1] * self.ndim) / limit**2
-        if self.potential is None:
-            return courant, potential_scale, radius
-        stiffness = self.potential.stiffness(u) * potential_scale / limit**2
-        if not self.potential.quadratic:
-            stiffness = CHAOS_MARGIN * stiffness
-        courant = courant.clamp(max=LARGEST_COURANT_NUMBER)
-        excess = 1 + stiffness + courant.square() * radius
-        return courant / (1 + stiffness).sqrt(), potential_scale / excess, radius
-
-    def _limited_damping(self, gamma_dt: Tensor) -> Tensor:
-        if self._safe_gamma_dt is None:
-            return gamma_dt
-        return gamma_dt / (1 + gamma_dt / self._safe_gamma_dt)
-
-    def _raise_beyond_limits(self, system: WaveSystem, u: Tensor) -> None:
-        if u.device.type == "meta" or u.numel() == 0:
-            return
-        found = self._omega_dt_squared(system, u).detach().amax().sqrt().item()
-        if found > self._stability_limit():
-            courant = system.speed_squared.detach().amax().sqrt().item()
-            raise WavezooError(
-                f"omega dt reaches {found:.3g} at a Courant number of {courant:.3g}, beyond the stability limit "
-                f"{self._stability_limit():.3g} of {type(self.integrator).__name__}. Lower dt or the speed, take "
-                'another integrator, or use courant_guard="limit".'
-            )
-        gamma_limit = min(self.integrator.gamma_dt_limit, self.damping.gamma_dt_limit)
-        if (gamma_dt := system.gamma.detach().amax().item()) > gamma_limit:
-            raise WavezooError(
-                f"gamma dt reaches {gamma_dt:.3g}, beyond the limit {gamma_limit:.3g} of "
-                f"{type(self.integrator).__name__} with {type(self.damping).__name__}. Lower dt or the damping, or use "
-                'courant_guard="limit".'
-            )
-
-
-def _below(limit: float) -> float | None:
-    return None if limit == float("inf") else STABILITY_MARGIN * limit
-
-
-def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context without autocast, or none where it is off or where ``device`` (the meta device) knows none."""
-    # A context that changes nothing would still be a graph of its own in an exported program.
-    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()
+    def _refinement(self) -> Refinement:
+        return Refinement(self.grid_spacing, self._steps_at_unit_spacing / self.steps)

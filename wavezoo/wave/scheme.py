@@ -18,7 +18,7 @@ class Requires:
         uniform_speed: a speed that is the same everywhere in space.
         uniform_damping: a damping that is the same everywhere in space.
         exact_decay: a damping scheme whose decay is that of the equation, not an approximation to it.
-        quadratic_potential: no potential, or one whose force is proportional to the displacement.
+        quadratic_potential: no potential, or one whose force is proportional to the displacement, everywhere alike.
     """
 
     modes: bool = False
@@ -33,10 +33,15 @@ class Requires:
 class Scheme:
     """What every scheme of every axis declares.
 
+    A scheme with parameters sets them, and its persistent buffers, in ``reset_parameters()``, which its constructor
+    calls.
+
     Attributes:
         variants: sets of options that the conformance suite covers, besides the defaults where every option has one.
         requires: what it needs of the other schemes.
+        causal: whether what it does at a position depends on positions up to it only.
     """
 
+    causal: bool
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     requires: Requires = Requires()

@@ -145,8 +145,8 @@ class WaveSystem:
         kinetic = v.square() / 2
         if self.potential is not None:
             kinetic = kinetic + self.potential_scale * self.potential.energy(u)
-        # Where the speed underflows to zero nothing moves, and 0 / 0 stands for no energy.
-        weighted = torch.where(kinetic == 0, 0.0, kinetic / self.speed_squared)
+        # Cells whose speed underflows to zero carry no wave.
+        weighted = torch.where(self.speed_squared > 0, kinetic / self.speed_squared, 0.0)
         return (weighted - u * self.laplacian(u) / 2).flatten(1).sum(1)
 
     def _coefficients(self, kick: Kick) -> tuple[Tensor | None, Tensor | None, float]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from wavezoo.errors import require_whole
 from wavezoo.wave.scheme import Scheme
 
 
@@ -63,7 +64,7 @@ class Damping(Scheme, nn.Module, ABC):
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels = require_whole("channels", channels)
         self.ndim = ndim
 
     @abstractmethod

@@ -29,6 +29,7 @@ class ViscousDamping(Damping):
     uses_gamma = True
     exact_decay = True
     in_modes = True
+    causal = False
     requires = Requires(modes=True, uniform_speed=True, uniform_damping=True)
 
     def rate(self, gamma: Tensor, eigenvalues: Tensor | None) -> Tensor:

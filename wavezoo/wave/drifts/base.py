@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from wavezoo.errors import require_whole
 from wavezoo.wave.scheme import Scheme
 
 
@@ -17,11 +18,16 @@ class Drift(Scheme, nn.Module, ABC):
     Args:
         channels: number of channels C.
         ndim: number of grid axes.
+
+    Attributes:
+        causal: whether what is carried to a position comes from positions up to it only.
     """
+
+    causal: bool = False
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels = require_whole("channels", channels)
         self.ndim = ndim
 
     @abstractmethod

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from wavezoo.errors import WavezooError, require_positive
+from wavezoo.errors import WavezooError, require_positive, require_whole
 from wavezoo.wave.scheme import Scheme
 from wavezoo.wave.softplus import inverse_softplus
 
@@ -46,7 +46,7 @@ class ParameterField(Scheme, nn.Module, ABC):
         require_positive("initial value of a field", initial)
         if maximum is not None and not initial < maximum < math.inf:
             raise WavezooError(f"maximum of a field is {maximum!r}; give a finite number above its initial {initial}.")
-        self.channels = channels
+        self.channels = require_whole("channels", channels)
         self.ndim = ndim
         self.initial = initial
         self.maximum = maximum

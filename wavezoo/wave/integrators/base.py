@@ -26,6 +26,7 @@ class Integrator(Scheme, ABC):
             ``omega * dt`` up to 0.95 of ``stability_limit``; infinite for no limit.
         accelerations_to_start: how often `init` evaluates the acceleration.
         accelerations_per_step: how often `step` does.
+        causal: whether it is where the Laplacian is: whether it asks no more of it than to be applied.
     """
 
     order: float
@@ -36,6 +37,7 @@ class Integrator(Scheme, ABC):
     gamma_dt_limit: float
     accelerations_to_start: int
     accelerations_per_step: int
+    causal: bool = True
 
     @abstractmethod
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:

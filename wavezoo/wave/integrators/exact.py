@@ -27,6 +27,7 @@ class Exact(Integrator):
     reversible = True
     stability_limit = math.inf
     gamma_dt_limit = math.inf
+    causal = False
     accelerations_to_start = 0
     accelerations_per_step = 0
     requires = Requires(

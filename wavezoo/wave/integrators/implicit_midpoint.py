@@ -45,6 +45,7 @@ class ImplicitMidpoint(Integrator):
     reversible = False
     stability_limit = math.inf
     gamma_dt_limit = math.inf
+    causal = False
     accelerations_to_start = 0
     accelerations_per_step = 9
     variants = ({"iterations": 12},)

@@ -35,6 +35,7 @@ class Trigonometric(Integrator):
     reversible = True
     stability_limit = math.inf
     gamma_dt_limit = math.inf
+    causal = False
     accelerations_to_start = 0
     accelerations_per_step = 0
     requires = Requires(modes=True, uniform_damping=True, exact_decay=True, quadratic_potential=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from wavezoo.errors import WavezooError
+from wavezoo.errors import WavezooError, require_whole
 from wavezoo.wave.scheme import Grid, Scheme
 from wavezoo.wave.spectral.modes import Modes
 
@@ -44,7 +44,7 @@ class Laplacian(Scheme, nn.Module, ABC):
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels = require_whole("channels", channels)
         self.ndim = ndim
 
     @abstractmethod

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from wavezoo.errors import require_whole
 from wavezoo.wave.scheme import Scheme
 
 
@@ -29,10 +30,11 @@ class Potential(Scheme, nn.Module, ABC):
 
     quadratic: bool
     bounded_stiffness: bool
+    causal: bool = True
 
     def __init__(self, channels: int, ndim: int) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels = require_whole("channels", channels)
         self.ndim = ndim
 
     @abstractmethod
