@@ -294,7 +294,8 @@ def test_bfloat16_products_cost_about_a_percent(laplacian, size):
     for product in ("full", "bfloat16"):
         torch.manual_seed(0)
         choice = {"name": laplacian, "method": "matmul", "product": product}
-        output = wavezoo.create_operator(8, 2, laplacian=choice)(x)
+        # The guard refuses what has lost its symmetry to rounding.
+        output = wavezoo.create_operator(8, 2, laplacian=choice, courant_guard="off")(x)
         assert output.dtype == torch.float32
         outputs.append(torch.cat([output, torch.autograd.grad(output.square().sum(), x)[0]]))
     error = (outputs[1] - outputs[0]).norm() / outputs[0].norm()
@@ -319,13 +320,19 @@ def test_bfloat16_products_cost_about_a_percent(laplacian, size):
         ({"potential": {"name": "cubic", "kappa": 0.0}, "courant_guard": "off"}, "kappa is 0.0"),
         ({"potential": "cubic"}, "stiffens without bound.*courant_guard"),
         ({"drift": {"name": "uniform", "speed": -1.0}}, "speed of the drift is -1.0"),
-        ({"drift": "uniform", "laplacian": "cosine"}, "periodic boundaries.*Use spectral"),
-        ({"integrator": "exact"}, 'same everywhere in space.*speed="constant"'),
-        ({"integrator": "exact", "speed": "constant", "damping_field": "pointwise"}, 'damping_field="constant"'),
-        ({"integrator": "exact", "speed": "constant", "damping": "linear"}, "exponential, viscous or none"),
+        ({"drift": "uniform", "laplacian": "cosine"}, "periodic boundaries.*boundary = 'periodic': spectral"),
+        ({"integrator": "exact"}, "a speed that is the same everywhere.*varies_in_space = False: constant"),
+        (
+            {"integrator": "exact", "speed": "constant", "damping_field": "pointwise"},
+            "a damping that is the same everywhere.*varies_in_space = False: constant",
+        ),
+        (
+            {"integrator": "exact", "speed": "constant", "damping": "linear"},
+            "exact_decay = True: exponential, viscous, none",
+        ),
         ({"integrator": "exact", "speed": "constant", "potential": "sine_gordon"}, "quadratic potential.*klein_gordon"),
         ({"integrator": "trigonometric", "damping_field": "pointwise"}, "damping that is the same everywhere"),
-        ({"damping": "viscous"}, 'speed="constant"'),
+        ({"damping": "viscous"}, "a speed that is the same everywhere"),
         ({"causal": True}, "SpectralLaplacian is not causal: every output position sees later"),
         ({"gradient": "forget"}, "gradient is 'forget'"),
         ({"damping_field": {"name": "sponge", "width": 0.7}}, "width of the sponge is 0.7"),

@@ -81,8 +81,8 @@ def not_causal_because(schemes: Schemes) -> UnmetRequirement | None:
     for axis, scheme in schemes.by_axis():
         if not scheme.causal:
             return UnmetRequirement(
-                f"{_name(scheme)} is not causal: an output position sees later input positions through it, so that a "
-                "next-token loss would leak. Take a scheme that is causal, or use causal=False for inputs that are "
+                f"{_name(scheme)} is not causal: every output position sees later input positions through it, so that "
+                "a next-token loss would leak. Take a scheme that is causal, or use causal=False for inputs that are "
                 "known as a whole.",
                 *(axis, "causal", True),
             )
