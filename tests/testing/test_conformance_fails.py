@@ -14,6 +14,7 @@ from wavezoo.wave.damping.base import Kick, closing, opening
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.linear import LinearDamping
 from wavezoo.wave.drifts.uniform import UniformDrift
+from wavezoo.wave.fields.depthwise import DepthwiseField
 from wavezoo.wave.fields.pointwise import PointwiseField
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.integrators.yoshida4 import Yoshida4
@@ -260,6 +261,12 @@ class BatchNormField(WrappedField):
 class StorageOrderField(WrappedField):
     def change(self, x, value):
         return value + x.as_strided((1,), (1,), 1).abs()
+
+
+@breaks("grid_spacing_is_heard")
+class DeafField(DepthwiseField):
+    def set_grid_spacing(self, spacing):
+        pass
 
 
 @breaks("copies")

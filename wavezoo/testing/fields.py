@@ -125,6 +125,22 @@ def any_layout(build: Build) -> None:
         require_close(field(x), field(x.contiguous()), "depends on the memory layout")
 
 
+def grid_spacing_is_heard(build: Build) -> None:
+    """Told that a grid is three times as fine, it gives a smooth input, sampled finely, the values that it had."""
+    for ndim in (1, 2):
+        field = build(3, ndim, initial=0.5).double()
+        x = [(torch.arange(size, dtype=torch.float64) + 0.5) / size for size in (24, 72)]
+        bumps = [(-((each - 0.5) ** 2) / 0.02).exp() for each in x]
+        coarse, fine = (bump if ndim == 1 else bump[:, None] * bump for bump in bumps)
+        before = field(coarse.expand(1, 3, *coarse.shape))
+        field.set_grid_spacing(1 / 3)
+        after = field(fine.expand(1, 3, *fine.shape)).expand(1, 3, *fine.shape)
+        # The middle one of every three fine cells lies where a coarse one does.
+        after = after[(..., *[slice(1, None, 3)] * ndim)]
+        difference = ((after - before).abs().amax() / before.abs().amax()).item()
+        require(difference <= 0.02, f"its values differ by {difference:.3f} on a grid three times as fine")
+
+
 def full_initialisation(build: Build) -> None:
     """``reset_parameters`` sets all parameters and persistent buffers."""
     for ndim in (1, 2):
@@ -153,6 +169,7 @@ CHECKS = [
     dtype_and_device,
     batch_independence,
     any_layout,
+    grid_spacing_is_heard,
     full_initialisation,
     copies,
 ]

@@ -11,7 +11,7 @@ class Conv1d(nn.Conv1d):
     """torch's, with those of width 1 as a matrix product, which takes a third of the time on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.kernel_size == (1,) and self.groups == 1:
+        if self.kernel_size == (1,) == self.stride and self.groups == 1:
             return F.linear(x.mT, self.weight.squeeze(-1), self.bias).mT
         return super().forward(x)
 
@@ -52,26 +52,34 @@ class GridConv(nn.Module):
     ) -> None:
         super().__init__()
         self.ndim = ndim
-        self.conv = conv(ndim)(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
         last = 0 if causal else kernel_size // 2
         self.offsets = range(last + 1 - kernel_size, last + 1)
         self.grid_spacing = 1.0
+        # Where the window is not centred, the input is padded before.
+        self._symmetric = self.offsets[0] == -last
+        padding = last if self._symmetric else 0
+        self.conv = conv(ndim)(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias)
 
     def set_grid_spacing(self, spacing: float) -> None:
         """Say how far apart two cells are, in units of that in training."""
         self.grid_spacing = spacing
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.grid_spacing != 1:
+            return self._resampled(x)
+        # The module itself, so that what is hooked to it, or put in its place, takes part.
+        return self.conv(x if self._symmetric else F.pad(x, (-self.offsets[0], self.offsets[-1]) * self.ndim))
+
+    def _resampled(self, x: Tensor) -> Tensor:
         offsets = [offset / self.grid_spacing for offset in self.offsets]
         # The tolerance keeps rounding of the spacing from adding an empty tap.
         first, last = math.floor(min(offsets) + 1e-6), math.ceil(max(offsets) - 1e-6)
+        taps = [[max(0.0, 1 - abs(cell - offset)) for offset in offsets] for cell in range(first, last + 1)]
         weight = self.conv.weight
-        if self.grid_spacing != 1:
-            taps = [[max(0.0, 1 - abs(cell - offset)) for offset in offsets] for cell in range(first, last + 1)]
-            matrix = torch.tensor(taps, dtype=weight.dtype, device=weight.device)
-            weight = weight @ matrix.T if self.ndim == 1 else matrix @ weight @ matrix.T
+        matrix = torch.tensor(taps, dtype=weight.dtype, device=weight.device)
+        weight = weight @ matrix.T if self.ndim == 1 else matrix @ weight @ matrix.T
         convolve = F.conv1d if self.ndim == 1 else F.conv2d
         padding: int | tuple[int, ...] = last
         if first != -last:
-            x, padding = F.pad(x, (-first, last)), 0
+            x, padding = F.pad(x, (-first, last) * self.ndim), 0
         return convolve(x, weight, self.conv.bias, self.conv.stride, padding, 1, self.conv.groups)

@@ -184,6 +184,9 @@ class WaveOperator(nn.Module):
                 f"grid spacing is {spacing!r}, but {type(self.laplacian).__name__} knows one grid only; use 1."
             )
         self.grid_spacing = float(spacing)
+        for field in (self.speed, self.damping_field):
+            if field is not None:
+                field.set_grid_spacing(self.grid_spacing)
         # The tolerance keeps rounding of the spacing from adding a step.
         self.steps = math.ceil(self._steps_at_unit_spacing * max(1.0, 1 / spacing) - 1e-6)
 

@@ -55,6 +55,9 @@ class ParameterField(Scheme, nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Return positive values broadcastable to ``x`` of shape ``(B, C, *G)``."""
 
+    def set_grid_spacing(self, spacing: float) -> None:
+        """Say how far apart two cells are, in units of that in training; for a field that looks at neighbours."""
+
     def link(self, raw: Tensor) -> Tensor:
         """Map any real number to a positive one, below ``maximum`` if there is one."""
         if self.maximum is None:

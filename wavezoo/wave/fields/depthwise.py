@@ -18,7 +18,8 @@ class DepthwiseField(ParameterField):
         initial: the value of a fresh field where its input is zero; in cells / time for a speed, 1 / time for a
             damping.
         maximum: a bound on the values, by a sigmoid in place of the softplus; None for no bound.
-        kernel_size: width of the kernels, odd, in cells; beyond the edges the input counts as zero.
+        kernel_size: width of the kernels, odd, in cells of the grid in training; beyond the edges the input counts as
+            zero.
 
     Raises:
         WavezooError: if ``kernel_size`` is not odd and positive.
@@ -39,6 +40,9 @@ class DepthwiseField(ParameterField):
         self.local = GridConv(channels, channels, ndim, kernel_size, groups=channels, bias=False)
         self.conv = conv(ndim)(channels, channels, 1)
         self.reset_parameters()
+
+    def set_grid_spacing(self, spacing: float) -> None:
+        self.local.set_grid_spacing(spacing)
 
     def reset_parameters(self) -> None:
         nn.init.normal_(self.conv.weight, std=0.5 / math.sqrt(self.channels))

@@ -52,6 +52,9 @@ class SpongeField(ParameterField):
         self.strength = strength
         self.width = width
 
+    def set_grid_spacing(self, spacing: float) -> None:
+        self.inner.set_grid_spacing(spacing)
+
     def forward(self, x: Tensor) -> Tensor:
         value = self.inner(x)
         for axis in range(2, x.ndim):
