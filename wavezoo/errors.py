@@ -91,6 +91,14 @@ def require_whole(what: str, value: SupportsIndex, least: int = 1) -> int:
     return whole
 
 
+def require_choice(what: str, value: object, allowed: Iterable[object]) -> None:
+    """Raise the error of `not_allowed` unless ``value``, which may be anything, is one of ``allowed``."""
+    choices = list(allowed)
+    # Not by a set or a mapping, which fail on what has no hash.
+    if value not in choices:
+        raise not_allowed(what, value, choices)
+
+
 def require_positive(what: str, value: float) -> None:
     """Raise `WavezooError` unless ``value`` is a finite number above zero."""
     if not isinstance(value, numbers.Real) or not 0 < value < float("inf"):

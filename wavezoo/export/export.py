@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.errors import WavezooError, require_choice
 from wavezoo.files import find_folder, find_path, is_folder, writing
 from wavezoo.wave.laplacians.base import Laplacian
 
@@ -85,10 +85,8 @@ def export_model(model: nn.Module, example: Tensor, format: str, path: Path, dyn
 
 
 def _check(format: str, dynamic: str, example: Tensor, path: Path) -> None:
-    if format not in FORMATS:
-        raise not_allowed("format", format, FORMATS)
-    if dynamic not in DYNAMIC:
-        raise not_allowed("dynamic", dynamic, DYNAMIC)
+    require_choice("format", format, FORMATS)
+    require_choice("dynamic", dynamic, DYNAMIC)
     if dynamic == "size" and (format == "onnx" or example.ndim != 4):
         raise WavezooError(
             'dynamic="size" is for exported programs of image models; use --format exported, or --dynamic batch.'

@@ -11,6 +11,7 @@ from wavezoo.config.options import plain
 from wavezoo.config.presets import OPERATOR_CHOICES
 from wavezoo.config.spec import whole
 from wavezoo.errors import WavezooError, nearest_first, require_positive, shown
+from wavezoo.wave.convolution import check_grid_spacing
 
 # With the two 1x1 convolutions around the mixer, this gives a model the parameters of the ConvNeXt of its stage plan.
 MLP_RATIO = 2.875
@@ -36,9 +37,9 @@ class Backbone(nn.Module):
             spacing: distance of two pixels or tokens in units of that in training: 0.5 for images of twice the size.
 
         Raises:
-            WavezooError: if ``spacing`` is not positive, or if a Laplacian knows one grid only.
+            WavezooError: unless ``spacing`` lies between 1/256 and 256, or if a Laplacian knows one grid only.
         """
-        require_positive("grid spacing", spacing)
+        check_grid_spacing(spacing)
         _set_grid_spacing(self, spacing)
 
     @torch.jit.ignore

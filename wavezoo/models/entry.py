@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from wavezoo.errors import not_allowed
+from wavezoo.errors import require_choice
 
 Kind = Literal["image", "sequence", "dense"]
 MODEL_KINDS: tuple[str, ...] = get_args(Kind)
@@ -36,5 +36,4 @@ class ModelEntry:
     constructor: Callable[..., object] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in MODEL_KINDS:
-            raise not_allowed("kind of a model", self.kind, MODEL_KINDS)
+        require_choice("kind of a model", self.kind, MODEL_KINDS)

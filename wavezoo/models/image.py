@@ -18,7 +18,7 @@ from typing_extensions import Unpack
 
 from wavezoo.config.options import plain
 from wavezoo.config.spec import MixerSpec, OperatorChoices, SchemeChoice, mixer_spec, whole
-from wavezoo.errors import WavezooError, not_allowed, shown
+from wavezoo.errors import WavezooError, not_allowed, require_choice, shown
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
@@ -332,8 +332,7 @@ def check_size(size: Sequence[int], smallest: int) -> None:
 
 
 def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], global_pool: str) -> None:
-    if global_pool not in GLOBAL_POOLS:
-        raise not_allowed("global_pool", global_pool, GLOBAL_POOLS)
+    require_choice("global_pool", global_pool, GLOBAL_POOLS)
     if not len(depths) == len(dims) == len(strides):
         raise WavezooError(
             f"depths {tuple(depths)}, dims {tuple(dims)} and strides {tuple(strides)} differ in length; "

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from wavezoo.config.spec import MixerSpec, mixer_spec
-from wavezoo.errors import WavezooError, not_allowed, shown
+from wavezoo.errors import WavezooError, require_choice, shown
 from wavezoo.models.placing import placed
 
 # From channels, grid axes, the MLP's ratio, what builds the mixer and what stands in its slot, to hidden channels.
@@ -30,8 +30,7 @@ def hidden_channels(rule: str, channels: int, ndim: int, ratio: float, spec: Mix
     Raises:
         WavezooError: if there is no such rule, or if the mixer leaves the MLP no parameters.
     """
-    if rule not in RULES:
-        raise not_allowed("matching", rule, RULES)
+    require_choice("matching", rule, RULES)
     return RULES[rule](channels, ndim, ratio, spec, mixer)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec, whole
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.errors import WavezooError, require_choice
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
@@ -265,8 +265,7 @@ def _classifier(dim: int, num_classes: int) -> nn.Module:
 
 
 def _check_pool(global_pool: str) -> None:
-    if global_pool not in SEQUENCE_POOLS:
-        raise not_allowed("global_pool", global_pool, SEQUENCE_POOLS)
+    require_choice("global_pool", global_pool, SEQUENCE_POOLS)
 
 
 def _entry(variant: Variant) -> ModelEntry:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from wavezoo.errors import not_allowed
+from wavezoo.errors import require_choice
 
 NORMS = ("layer", "batch")
 
@@ -26,8 +26,7 @@ def norm_layer(norm: str, ndim: int) -> Callable[[int], nn.Module]:
     Raises:
         WavezooError: if there is no such norm.
     """
-    if norm not in NORMS:
-        raise not_allowed("norm", norm, NORMS)
+    require_choice("norm", norm, NORMS)
     if norm == "layer":
         return ChannelNorm
     return nn.BatchNorm1d if ndim == 1 else nn.BatchNorm2d

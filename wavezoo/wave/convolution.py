@@ -6,6 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wavezoo.errors import WavezooError, require_positive
+
+WIDEST_SPACING = 256
+
 
 class Conv1d(nn.Conv1d):
     """torch's, with those of width 1 as a matrix product, which takes a third of the time on a CPU."""
@@ -19,6 +23,13 @@ class Conv1d(nn.Conv1d):
 def conv(ndim: int) -> type[nn.Conv1d] | type[nn.Conv2d]:
     """Return the convolution over ``ndim`` grid axes."""
     return Conv1d if ndim == 1 else nn.Conv2d
+
+
+def check_grid_spacing(spacing: float) -> None:
+    """Raise WavezooError unless ``spacing`` lies within bounds that keep the windows of convolutions of a sane size."""
+    require_positive("grid spacing", spacing)
+    if not 1 / WIDEST_SPACING <= spacing <= WIDEST_SPACING:
+        raise WavezooError(f"grid spacing is {spacing!r}; give one between 1/{WIDEST_SPACING} and {WIDEST_SPACING}.")
 
 
 class GridConv(nn.Module):
@@ -61,8 +72,13 @@ class GridConv(nn.Module):
         self.conv = conv(ndim)(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias)
 
     def set_grid_spacing(self, spacing: float) -> None:
-        """Say how far apart two cells are, in units of that in training."""
-        self.grid_spacing = spacing
+        """Say how far apart two cells are, in units of that in training.
+
+        Raises:
+            WavezooError: unless it lies between 1/256 and 256.
+        """
+        check_grid_spacing(spacing)
+        self.grid_spacing = float(spacing)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.grid_spacing != 1:

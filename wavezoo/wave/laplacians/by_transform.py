@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from wavezoo.errors import not_allowed
+from wavezoo.errors import require_choice
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.spectral.basis import BASES, Basis, check_method, method_on
 
@@ -24,8 +24,7 @@ class ByTransform(Laplacian):
 
     def __init__(self, channels: int, ndim: int, boundary: str, method: str = "auto") -> None:
         super().__init__(channels, ndim)
-        if boundary not in BASES:
-            raise not_allowed("boundary of the Laplacian", boundary, BASES)
+        require_choice("boundary of the Laplacian", boundary, BASES)
         check_method(method)
         self.boundary = boundary
         self.method = method

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from wavezoo.errors import not_allowed
+from wavezoo.errors import require_choice
 from wavezoo.wave.laplacians.by_transform import ByTransform
 from wavezoo.wave.scheme import Grid
 from wavezoo.wave.spectral.basis import BASES
@@ -46,8 +46,7 @@ class FiniteDifferenceLaplacian(ByTransform):
 
     def __init__(self, channels: int, ndim: int, *, order: int = 2, boundary: str = "periodic") -> None:
         super().__init__(channels, ndim, boundary)
-        if order not in STENCILS:
-            raise not_allowed("order of the finite-difference Laplacian", order, STENCILS)
+        require_choice("order of the finite-difference Laplacian", order, STENCILS)
         self.order = order
 
     def bind(self, u: Tensor) -> Callable[[Tensor], Tensor]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.errors import WavezooError, require_choice
 from wavezoo.wave.scheme import Grid
 from wavezoo.wave.spectral import products, transforms
 from wavezoo.wave.spectral.linear import applied, self_adjoint
@@ -33,10 +33,8 @@ LARGEST_MATMUL_PLANE = 121
 
 def check_method(method: str, product: str = "full") -> None:
     """Raise WavezooError unless ``method`` is of ``METHODS`` and ``product`` of ``PRODUCTS``, and they go together."""
-    if method not in METHODS:
-        raise not_allowed("method of the Laplacian", method, METHODS)
-    if product not in PRODUCTS:
-        raise not_allowed("product of the Laplacian", product, PRODUCTS)
+    require_choice("method of the Laplacian", method, METHODS)
+    require_choice("product of the Laplacian", product, PRODUCTS)
     if product != "full" and method != "matmul":
         raise WavezooError(
             f'product is {product!r} and method is {method!r}; use method="matmul" for bfloat16 products.'
