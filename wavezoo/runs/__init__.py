@@ -1,0 +1,1 @@
+"""What a training leaves behind: run folders, and the numbers in them."""
