@@ -7,6 +7,8 @@ from operator import index
 from typing import SupportsIndex
 
 MOST_CHOICES = 12
+# More steps, channels or iterations than this are a slip, and would run for ever.
+LARGEST_WHOLE = 2**24
 MOST_LETTERS = 120
 
 
@@ -81,13 +83,19 @@ def not_allowed(what: str, value: object, allowed: Iterable[object], next_step: 
 
 
 def require_whole(what: str, value: SupportsIndex, least: int = 1) -> int:
-    """Return ``value`` as an int; raise `WavezooError` unless it is a whole number, of any type, at least ``least``."""
+    """Return ``value``, a whole number of any type, as an int.
+
+    Raises:
+        WavezooError: if it is none, less than ``least``, or more than 2²⁴.
+    """
     try:
         whole = None if isinstance(value, bool) else index(value)
     except TypeError:
         whole = None
     if whole is None or whole < least:
         raise WavezooError(f"{what} is {shown(value)}; give a whole number, at least {least}.")
+    if whole > LARGEST_WHOLE:
+        raise WavezooError(f"{what} is {shown(value)}; give a whole number, at most {LARGEST_WHOLE:,}.")
     return whole
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from wavezoo.errors import WavezooError
+from wavezoo.errors import require_whole
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.scheme import Requires
 from wavezoo.wave.system import WaveState, WaveSystem
@@ -52,10 +52,8 @@ class ImplicitMidpoint(Integrator):
     requires = Requires(self_adjoint=True, quadratic_potential=True)
 
     def __init__(self, *, iterations: int = 8) -> None:
-        if iterations < 1:
-            raise WavezooError(f"iterations is {iterations!r}; give a number of conjugate-gradient steps, at least 1.")
-        self.iterations = iterations
-        self.accelerations_per_step = iterations + 1
+        self.iterations = require_whole("iterations", iterations)
+        self.accelerations_per_step = self.iterations + 1
 
     def init(self, system: WaveSystem, u: Tensor, v: Tensor) -> WaveState:
         return WaveState(u, v)
