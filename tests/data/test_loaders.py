@@ -199,6 +199,7 @@ def test_policies_that_are_none(policy):
         loader(f"augmentation.rand_augment={policy!r}")
 
 
+@pytest.mark.slow
 def test_a_policy_is_refused_by_python_without_asserts_too():
     code = (
         "from pathlib import Path\nfrom wavezoo.config.recipe import find_recipe, load_recipe\n"

@@ -44,13 +44,13 @@ def draw_examples(file: Path, examples: Examples, classes: int | None = None) ->
 def _draw(axes: Any, values: Tensor, scale: dict[str, Any], channels_last: bool) -> None:
     # Inputs (C, H, W) or (N, F); targets and answers (*G) or (C, *G).
     if values.ndim == 3:
-        axes.imshow(_picture(values), **({} if len(values) == 3 else scale))
+        axes.imshow(_picture(values).numpy(), **({} if len(values) == 3 else scale))
         axes.set_axis_off()
     elif values.ndim == 2 and not channels_last and "cmap" in scale and values.shape[0] > 1:
-        axes.imshow(values, **scale)
+        axes.imshow(values.numpy(), **scale)
         axes.set_axis_off()
     else:
-        axes.plot(values.T if values.ndim == 2 and not channels_last else values)
+        axes.plot((values.T if values.ndim == 2 and not channels_last else values).numpy())
 
 
 def _picture(values: Tensor) -> Tensor:

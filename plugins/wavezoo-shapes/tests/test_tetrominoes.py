@@ -9,6 +9,7 @@ from wavezoo_shapes.tetrominoes import CLASSES, TETROMINOES
 import wavezoo
 from wavezoo.config.recipe import find_recipe, load_recipe
 from wavezoo.data import DataSource, find_dataset
+from wavezoo.train import smoke, train
 
 SMALL = {"size": 32, "tile": 4, "counts": [60, 10, 20]}
 
@@ -128,6 +129,12 @@ def test_neither_a_constant_nor_a_linear_model_of_a_pixel_solves_it(small):
     assert mean_iou(found, small.test.targets) < 0.15
     for number in range(len(CLASSES)):
         assert mean_iou(np.full_like(small.test.targets, number), small.test.targets) < 0.05
+
+
+def test_the_recipe_trains(tmp_path):
+    summary = train(smoke(load_recipe(find_recipe("tetrominoes"))), tmp_path / "run", "cpu")
+    assert 0 <= summary.last["mean_iou"] <= 1
+    assert (tmp_path / "run" / "predictions.png").is_file()
 
 
 def test_wavezoo_finds_data_set_and_recipe_by_the_entry_point():
