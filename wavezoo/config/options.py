@@ -17,7 +17,6 @@ def scheme_options(scheme: Callable[..., object]) -> dict[str, Any]:
     return {each.name: each.default for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-@functools.cache
 def annotations(target: Callable[..., object]) -> dict[str, Any]:
     """Return the types of ``target``'s parameters, but for those that only a type checker can tell."""
     function = target.__init__ if inspect.isclass(target) else target

@@ -11,9 +11,9 @@ from typing import Any, TypedDict, get_args
 
 from typing_extensions import Unpack
 
-from wavezoo.config.options import annotations, check_options, plain, scheme_options
+from wavezoo.config.options import annotations, check_options, scheme_options
 from wavezoo.config.presets import OPERATOR_CHOICES, Preset, find_preset
-from wavezoo.errors import PluginError, UnmetRequirement, WavezooError, not_allowed, shown
+from wavezoo.errors import PluginError, UnmetRequirement, WavezooError, not_allowed, require_whole, shown
 from wavezoo.mixers.base import Mixer
 from wavezoo.plugins.axes import AXES, ROLES, Axis
 from wavezoo.plugins.registry import Plugin, Registry, registry
@@ -116,7 +116,7 @@ class OperatorSpec:
         Raises:
             WavezooError: if channels or axes cannot be, or if the schemes do not fit each other.
         """
-        channels, ndim = whole("channels", channels), whole("ndim", ndim)
+        channels, ndim = require_whole("channels", channels), require_whole("ndim", ndim)
         built: dict[str, Any] = {}
         for role, spec in self.schemes.items():
             default = self.preset.choices[role]
@@ -157,7 +157,7 @@ class MixerSpec:
         Raises:
             WavezooError: if channels or axes cannot be, or if it is asked to be causal and cannot be.
         """
-        channels, ndim = whole("channels", channels), whole("ndim", ndim)
+        channels, ndim = require_whole("channels", channels), require_whole("ndim", ndim)
         given: dict[str, Any] = {"channels": channels, "ndim": ndim, "causal": self.causal}
         if self.operator is not None:
             given["operator"] = self.operator(channels, ndim)
@@ -305,18 +305,6 @@ def scheme_spec(axis: Axis, choice: object, registry: Registry = registry) -> Sc
         if default is inspect.Parameter.empty and option not in {*given, *axis.given}:
             raise WavezooError(f"{what} {option} is missing; give the {name} as a mapping with name and {option}.")
     return SchemeSpec(axis, name, scheme, registry.owner(axis.name, name), {**options, **inner})
-
-
-def whole(what: str, value: object) -> int:
-    """Return ``value`` as Python's whole number.
-
-    Raises:
-        WavezooError: unless it is one, and at least 1.
-    """
-    number = plain(value)
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise WavezooError(f"{what} is {shown(value)}; give a whole number, at least 1.")
-    return number
 
 
 def _with_schemes_that_do(error: UnmetRequirement, registry: Registry) -> UnmetRequirement:

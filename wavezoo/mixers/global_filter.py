@@ -89,4 +89,5 @@ def _resampled(weight: Tensor, axis: int, size: int, resolution: int, half: bool
         neighbours = first.clamp(max=last), (first + 1).clamp(max=last)
     else:
         neighbours = first % resolution, (first + 1) % resolution
-    return torch.lerp(*(weight.index_select(axis, each) for each in neighbours), part)
+    start, end = (weight.index_select(axis, each) for each in neighbours)
+    return torch.lerp(start, end, part)

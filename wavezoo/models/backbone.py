@@ -2,15 +2,14 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from torch import nn
 
 from wavezoo.config.options import plain
 from wavezoo.config.presets import OPERATOR_CHOICES
-from wavezoo.config.spec import whole
-from wavezoo.errors import WavezooError, nearest_first, require_positive, shown
+from wavezoo.errors import WavezooError, nearest_first, require_positive, require_whole, shown
 from wavezoo.wave.convolution import check_grid_spacing
 
 # With the two 1x1 convolutions around the mixer, this gives a model the parameters of the ConvNeXt of its stage plan.
@@ -77,9 +76,10 @@ class Backbone(nn.Module):
 
 
 def _set_grid_spacing(module: nn.Module, spacing: float) -> None:
-    for child in module.children():
-        # A stage that does not reduce its maps as it did in training says how much finer they are.
-        own = spacing * getattr(child, "grid_scale", 1.0)
+    # A stage that does not reduce its maps as it did in training says how much finer they are.
+    scales = getattr(module, "grid_scales", {})
+    for name, child in module.named_children():
+        own = spacing * scales.get(name, 1.0)
         if callable(space := getattr(child, "set_grid_spacing", None)):
             space(own)
         _set_grid_spacing(child, own)
@@ -113,16 +113,21 @@ def counts(what: str, values: object) -> tuple[int, ...]:
     values = plain(values)
     if not isinstance(values, (list, tuple)) or not values:
         raise WavezooError(f"{what} is {shown(values)}; give one whole number for each stage, at least 1.")
-    return tuple(whole(what, value) for value in values)
+    return tuple(require_whole(what, value) for value in values)
 
 
-def outputs(num_classes: object) -> int:
+def outputs(num_classes: SupportsIndex) -> int:
     """Return a number of classes as Python's.
 
     Raises:
         WavezooError: unless it is a whole number, at least 0.
     """
-    return 0 if plain(num_classes) == 0 and plain(num_classes) is not False else whole("num_classes", num_classes)
+    return require_whole("num_classes", num_classes, 0)
+
+
+def drop_path_rates(rate: float, depth: int) -> list[float]:
+    """Return the rate of stochastic depth of each of ``depth`` blocks, from 0 at the first to ``rate`` at the last."""
+    return [rate * block / max(depth - 1, 1) for block in range(depth)]
 
 
 def check_placement(device: object, dtype: object) -> None:

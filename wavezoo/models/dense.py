@@ -4,23 +4,24 @@ Shapes: B batch, C channels, H height, W width; channels first.
 """
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
-from timm.layers import calculate_drop_path_rates
 from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from torch.nn import functional as F
 from typing_extensions import Unpack
 
-from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec, whole
-from wavezoo.errors import WavezooError
+from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec
+from wavezoo.errors import WavezooError, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
     check_operator_choices,
     check_placement,
     check_rates,
+    drop_path_rates,
     outputs,
 )
 from wavezoo.models.block import wave_block
@@ -109,18 +110,17 @@ class WavePDEDense(Backbone):
         check_operator_choices(type(self), operator)
         check_rates(mlp_ratio, drop_rate=drop_rate, drop_path_rate=drop_path_rate)
         check_placement(device, dtype)
-        depth, dim = whole("depth", depth), whole("dim", dim)
-        patch_size = whole("patch_size", patch_size)
+        depth, dim = require_whole("depth", depth), require_whole("dim", dim)
+        patch_size = require_whole("patch_size", patch_size)
         spec = mixer_spec(mixer, preset, **operator)
         self.num_classes = outputs(num_classes)
-        self.in_chans = whole("in_chans", in_chans)
+        self.in_chans = require_whole("in_chans", in_chans)
         self.num_features = self.head_hidden_size = dim
         self.grad_checkpointing = False
-        rates: list[float] = calculate_drop_path_rates(drop_path_rate, depth)
-        block = {"mlp_ratio": mlp_ratio, "matching": matching, "norm": norm}
+        block = partial(wave_block, dim, 2, spec, mlp_ratio=mlp_ratio, matching=matching, norm=norm)
         with torch.device(device) if device is not None else nullcontext():
             self.stem = GridConv(self.in_chans, dim, 2, max(2 * patch_size - 1, 3), patch_size)
-            self.blocks = nn.Sequential(*[wave_block(dim, 2, spec, drop_path=rate, **block) for rate in rates])
+            self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)])
             self.head = DenseHead(dim, self.num_classes, patch_size, drop_rate, norm)
         self.to(dtype=dtype)
         self.set_grid_spacing(grid_spacing)

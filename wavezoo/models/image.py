@@ -11,14 +11,14 @@ from typing import Any
 
 import timm
 import torch
-from timm.layers import NormMlpClassifierHead, calculate_drop_path_rates
+from timm.layers import NormMlpClassifierHead
 from timm.models import checkpoint_seq, register_notrace_function
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from wavezoo.config.options import plain
-from wavezoo.config.spec import MixerSpec, OperatorChoices, SchemeChoice, mixer_spec, whole
-from wavezoo.errors import WavezooError, not_allowed, require_choice, shown
+from wavezoo.config.spec import MixerSpec, OperatorChoices, SchemeChoice, mixer_spec
+from wavezoo.errors import WavezooError, not_allowed, require_choice, require_whole, shown
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
@@ -26,6 +26,7 @@ from wavezoo.models.backbone import (
     check_placement,
     check_rates,
     counts,
+    drop_path_rates,
     outputs,
 )
 from wavezoo.models.block import wave_block
@@ -46,6 +47,7 @@ class WaveStage(nn.Module):
         dim: number of channels C'.
         stride: what the stage was made to reduce its maps by, s.
         reduces: whether it does; if not, its layers keep the distances that they have on the reduced maps.
+        scale: how fine its input is, compared with what it was made for.
         drop_paths: rate of stochastic depth of each block.
         mixer: builds the mixers.
         norm: as for `wave_block`.
@@ -59,6 +61,7 @@ class WaveStage(nn.Module):
         dim: int,
         stride: int,
         reduces: bool,
+        scale: float,
         drop_paths: Sequence[float],
         mixer: MixerSpec,
         norm: str,
@@ -70,9 +73,10 @@ class WaveStage(nn.Module):
         if stride > 1 or in_dim != dim:
             shrink = GridConv(in_dim, dim, 2, 2 * stride - 1, stride if reduces else 1)
             self.downsample = nn.Sequential(norm_layer(norm, 2)(in_dim), shrink)
-        block = {"mlp_ratio": mlp_ratio, "matching": matching, "norm": norm}
-        self.blocks = nn.Sequential(*[wave_block(dim, 2, mixer, drop_path=rate, **block) for rate in drop_paths])
+        block = functools.partial(wave_block, dim, 2, mixer, mlp_ratio=mlp_ratio, matching=matching, norm=norm)
+        self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_paths])
         self.grad_checkpointing = False
+        self.grid_scales = {"downsample": scale, "blocks": scale if reduces else scale / stride}
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to ``(B, C', H / s, W / s)``."""
@@ -121,6 +125,8 @@ class WavePDE(Backbone):
         TypeError: for an unknown keyword.
     """
 
+    head: NormMlpClassifierHead
+
     def __init__(
         self,
         in_chans: int = 3,
@@ -150,29 +156,26 @@ class WavePDE(Backbone):
         check_rates(mlp_ratio, drop_rate=drop_rate, drop_path_rate=drop_path_rate)
         check_placement(device, dtype)
         depths, dims, strides = counts("depths", depths), counts("dims", dims), counts("strides", strides)
-        patch_size, output_stride = whole("patch_size", patch_size), whole("output_stride", output_stride)
+        patch_size = require_whole("patch_size", patch_size)
+        output_stride = max(require_whole("output_stride", output_stride), patch_size)
         _check_architecture(depths, dims, strides, global_pool)
         spec = mixer_spec(mixer, preset, **operator)
         self.num_classes = outputs(num_classes)
-        self.in_chans = whole("in_chans", in_chans)
+        self.in_chans = require_whole("in_chans", in_chans)
         self.num_features = self.head_hidden_size = dims[-1]
         self.drop_rate = drop_rate
         self.feature_info: list[dict[str, Any]] = []
-        rates: list[list[float]] = calculate_drop_path_rates(drop_path_rate, list(depths), stagewise=True)
+        rates = iter(drop_path_rates(drop_path_rate, sum(depths)))
         with torch.device(device) if device is not None else nullcontext():
             # Overlapping windows: odd sizes lose no edge, and one-pixel patches still see their neighbours.
             self.stem = GridConv(self.in_chans, dims[0], 2, max(2 * patch_size - 1, 3), patch_size)
             stages = []
             reduction, scale = patch_size, 1.0
             for index, (dim, stride) in enumerate(zip(dims, strides, strict=True)):
-                reduces = reduction * stride <= max(output_stride, patch_size)
-                stage = WaveStage(
-                    dims[max(index - 1, 0)], dim, stride, reduces, rates[index], spec, norm, mlp_ratio, matching
-                )
-                stage.downsample.grid_scale = scale  # type: ignore[assignment]
+                reduces = reduction * stride <= output_stride
+                in_dim, own = dims[max(index - 1, 0)], [next(rates) for _ in range(depths[index])]
+                stages.append(WaveStage(in_dim, dim, stride, reduces, scale, own, spec, norm, mlp_ratio, matching))
                 reduction, scale = (reduction * stride, scale) if reduces else (reduction, scale / stride)
-                stage.blocks.grid_scale = scale  # type: ignore[assignment]
-                stages.append(stage)
                 self.feature_info.append({"num_chs": dim, "reduction": reduction, "module": f"stages.{index}"})
             self.stages = nn.Sequential(*stages)
             self.head = NormMlpClassifierHead(
@@ -275,8 +278,9 @@ class WavePDE(Backbone):
     @torch.jit.ignore
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Recompute each block in the backward pass instead of keeping its activations."""
-        for stage in self.stages:
-            stage.grad_checkpointing = enable
+        for stage in self.modules():
+            if isinstance(stage, WaveStage):
+                stage.grad_checkpointing = enable
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
@@ -299,8 +303,8 @@ def image_size(size: object) -> tuple[int, int]:
     if isinstance(sizes, (list, tuple)):
         if len(sizes) != 2:
             raise WavezooError(f"img_size is {shown(size)}; give one number of pixels, or height and width.")
-        return whole("img_size", sizes[0]), whole("img_size", sizes[1])
-    return whole("img_size", sizes), whole("img_size", sizes)
+        return require_whole("img_size", sizes[0]), require_whole("img_size", sizes[1])
+    return require_whole("img_size", sizes), require_whole("img_size", sizes)
 
 
 def stages_named(count: int, indices: int | Sequence[int] | None) -> list[int]:

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import timm
 from torch import nn
@@ -66,8 +66,7 @@ def create_sequence_model(name: str, **kwargs: Any) -> WavePDESequence:
     known = names_of_kind("sequence")
     if name not in known:
         raise not_allowed("sequence model", name, known, "Image models are built by timm.create_model.")
-    model: Any = create_model(name, **kwargs)
-    return model  # type: ignore[no-any-return]
+    return cast(WavePDESequence, create_model(name, **kwargs))
 
 
 def names_of_kind(kind: Kind, registry: Registry = registry) -> list[str]:

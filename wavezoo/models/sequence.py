@@ -5,22 +5,23 @@ models; inside, channels come first.
 """
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
-from timm.layers import calculate_drop_path_rates
 from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec, whole
-from wavezoo.errors import WavezooError, require_choice
+from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec
+from wavezoo.errors import WavezooError, require_choice, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
     check_operator_choices,
     check_placement,
     check_rates,
+    drop_path_rates,
     outputs,
 )
 from wavezoo.models.block import wave_block
@@ -123,21 +124,20 @@ class WavePDESequence(Backbone):
         check_rates(mlp_ratio, drop_rate=drop_rate, drop_path_rate=drop_path_rate)
         check_placement(device, dtype)
         _check_pool(global_pool)
-        depth, dim = whole("depth", depth), whole("dim", dim)
+        depth, dim = require_whole("depth", depth), require_whole("dim", dim)
         spec = mixer_spec(mixer, preset, **operator)
         if spec.causal and norm == "batch":
             raise WavezooError(
                 'norm="batch" is not causal: its statistics take in later positions. Use norm="layer", or causal=False.'
             )
-        self.in_features = None if in_features is None else whole("in_features", in_features)
-        self.vocab_size = None if vocab_size is None else whole("vocab_size", vocab_size)
-        self.max_length = None if max_length is None else whole("max_length", max_length)
+        self.in_features = None if in_features is None else require_whole("in_features", in_features)
+        self.vocab_size = None if vocab_size is None else require_whole("vocab_size", vocab_size)
+        self.max_length = None if max_length is None else require_whole("max_length", max_length)
         self.num_classes = outputs(num_classes)
         self.causal = spec.causal
         self.num_features = self.head_hidden_size = dim
         self.grad_checkpointing = False
-        rates: list[float] = calculate_drop_path_rates(drop_path_rate, depth)
-        block = {"mlp_ratio": mlp_ratio, "matching": matching, "norm": norm}
+        block = partial(wave_block, dim, 1, spec, mlp_ratio=mlp_ratio, matching=matching, norm=norm)
         with torch.device(device) if device is not None else nullcontext():
             self.stem: nn.Linear | nn.Embedding
             if self.vocab_size is not None:
@@ -145,7 +145,7 @@ class WavePDESequence(Backbone):
             elif self.in_features is not None:
                 self.stem = nn.Linear(self.in_features, dim)
             self.position = None if self.max_length is None else nn.Embedding(self.max_length, dim)
-            self.blocks = nn.Sequential(*[wave_block(dim, 1, spec, drop_path=rate, **block) for rate in rates])
+            self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)])
             self.head = SequenceHead(dim, self.num_classes, global_pool, drop_rate, norm)
         self.to(dtype=dtype)
         self.set_grid_spacing(grid_spacing)

@@ -5,12 +5,11 @@ is built. A name may hold anything that prints; it must be free.
 """
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pluggy
 
-from wavezoo.plugins.axes import AXES, KINDS, Axis, Kind
+from wavezoo.plugins.axes import KINDS, Axis, Kind
 
 PROJECT = "wavezoo"
 
@@ -35,9 +34,8 @@ def _specification(kind: Kind) -> Callable[[], Mapping[str, Any]]:
 
     hook.__name__ = hook.__qualname__ = kind.hook
     hook.__doc__ = _documentation(kind)
-    hook.__annotations__["return"] = Mapping[str, type[Any] if kind.name in AXES else Any]
     return hookspec(hook)
 
 
 HOOKS: dict[str, Callable[[], Mapping[str, Any]]] = {kind.hook: _specification(kind) for kind in KINDS.values()}
-SPECIFICATIONS = SimpleNamespace(**HOOKS)
+SPECIFICATIONS = type("Specifications", (), {name: staticmethod(hook) for name, hook in HOOKS.items()})
