@@ -12,13 +12,12 @@ from typing import Any
 import timm
 import torch
 from timm.layers import NormMlpClassifierHead
-from timm.models import checkpoint_seq, register_notrace_function
+from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from wavezoo.config.options import plain
 from wavezoo.config.spec import MixerSpec, OperatorChoices, SchemeChoice, mixer_spec
-from wavezoo.errors import WavezooError, not_allowed, require_choice, require_whole, shown
+from wavezoo.errors import WavezooError, not_allowed, require_choice, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
@@ -31,6 +30,7 @@ from wavezoo.models.backbone import (
 )
 from wavezoo.models.block import wave_block
 from wavezoo.models.entry import ModelEntry
+from wavezoo.models.sizes import check_size, image_size, stages_named
 from wavezoo.models.variants import IMAGE
 from wavezoo.nn.norm import norm_layer
 from wavezoo.wave.convolution import GridConv
@@ -291,48 +291,6 @@ class WavePDE(Backbone):
     def _stem(self, x: Tensor) -> Tensor:
         check_size(x.shape[-2:], self.smallest_size)
         return self.stem(x)
-
-
-def image_size(size: object) -> tuple[int, int]:
-    """Return height and width of images whose ``size`` is one number or two.
-
-    Raises:
-        WavezooError: if it is neither.
-    """
-    sizes = plain(size)
-    if isinstance(sizes, (list, tuple)):
-        if len(sizes) != 2:
-            raise WavezooError(f"img_size is {shown(size)}; give one number of pixels, or height and width.")
-        return require_whole("img_size", sizes[0]), require_whole("img_size", sizes[1])
-    return require_whole("img_size", sizes), require_whole("img_size", sizes)
-
-
-def stages_named(count: int, indices: int | Sequence[int] | None) -> list[int]:
-    """Return the numbers of the stages that ``indices`` names: the last n, those of a list (-1 the last), or all.
-
-    Raises:
-        WavezooError: if there are no such stages.
-    """
-    stages = range(count)
-    wanted = [count] if indices is None else [indices] if isinstance(indices, int) else list(indices)
-    if indices is None or isinstance(indices, int):
-        if not 1 <= wanted[0] <= count:
-            raise WavezooError(f"indices is {indices!r}; give a number of stages from 1 to {count}.")
-        return list(stages[count - wanted[0] :])
-    if not wanted or not all(-count <= each < count for each in wanted):
-        raise WavezooError(f"indices is {indices!r}; this model has {count} stages, from 0 to {count - 1}.")
-    return [stages[each] for each in wanted]
-
-
-@register_notrace_function
-def check_size(size: Sequence[int], smallest: int) -> None:
-    """Raise WavezooError if images of ``size`` are smaller than ``smallest``."""
-    height, width = size
-    if min(height, width) < smallest:
-        raise WavezooError(
-            f"images of {height} x {width} pixels are too small: this model reduces them by {smallest}. "
-            "Give larger images, a smaller patch_size, or a wavepde_iso model."
-        )
 
 
 def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], global_pool: str) -> None:

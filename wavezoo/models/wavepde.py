@@ -42,7 +42,8 @@ default_cfgs = generate_default_cfgs({name: _default_cfg(name) for name in IMAGE
 
 
 def _create(name: str, pretrained: bool, **kwargs: Any) -> "WavePDE":
-    from wavezoo.models.image import WavePDE, image_size
+    from wavezoo.models.image import WavePDE
+    from wavezoo.models.sizes import image_size
 
     settings = {**IMAGE[name].settings, **kwargs}
     if settings.get("img_size") is not None:
