@@ -13,6 +13,7 @@ from wavezoo.errors import WavezooError, nearest_first, require_positive, requir
 from wavezoo.wave.convolution import check_grid_spacing
 
 # With the two 1x1 convolutions around the mixer, this gives a model the parameters of the ConvNeXt of its stage plan.
+WIDEST_RATIO = 1024
 MLP_RATIO = 2.875
 
 
@@ -97,8 +98,10 @@ def check_operator_choices(model: type[Backbone], choices: Mapping[str, Any]) ->
 
 
 def check_rates(mlp_ratio: float, **rates: float) -> None:
-    """Raise WavezooError unless ``mlp_ratio`` is positive and every rate from 0 to less than 1."""
+    """Raise WavezooError unless ``mlp_ratio`` lies above 0 and up to 1024, and every rate from 0 to less than 1."""
     require_positive("mlp_ratio", _number("mlp_ratio", mlp_ratio))
+    if mlp_ratio > WIDEST_RATIO:
+        raise WavezooError(f"mlp_ratio is {shown(mlp_ratio)}; give a number up to {WIDEST_RATIO}.")
     for what, rate in rates.items():
         if not 0 <= _number(what, rate) < 1:
             raise WavezooError(f"{what} is {shown(rate)}; give a rate from 0 to less than 1.")

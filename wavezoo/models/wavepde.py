@@ -42,10 +42,12 @@ default_cfgs = generate_default_cfgs({name: _default_cfg(name) for name in IMAGE
 
 
 def _create(name: str, pretrained: bool, **kwargs: Any) -> "WavePDE":
+    from wavezoo.models.backbone import counts
     from wavezoo.models.image import WavePDE
     from wavezoo.models.sizes import image_size
 
     settings = {**IMAGE[name].settings, **kwargs}
+    stages = range(len(counts("depths", settings["depths"])))
     if settings.get("img_size") is not None:
         # So that timm's data configuration follows the size that the model was made for.
         size = (settings.get("in_chans", 3), *image_size(settings["img_size"]))
@@ -54,7 +56,7 @@ def _create(name: str, pretrained: bool, **kwargs: Any) -> "WavePDE":
         WavePDE,
         name,
         pretrained,
-        feature_cfg={"out_indices": tuple(range(len(settings["depths"]))), "flatten_sequential": True},
+        feature_cfg={"out_indices": tuple(stages), "flatten_sequential": True},
         **settings,
     )
     return model
