@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from wavezoo.errors import WavezooError
-from wavezoo.experiments.records import Column, Machine, Record, write_record
-from wavezoo.plugins.registry import registry
+from wavezoo.experiments.records import Cell, Column, Machine, Record, write_record
 from wavezoo.runs.compare import FREE_KEYS, flat
 from wavezoo.runs.folder import RunFolder
 from wavezoo.runs.records import Summary
 
-PERCENT: dict[str, Any] = {"unit": "%", "scale": 0.01, "digits": 2}
+# What a recipe does not say is the model's own choice.
+UNSAID = "default"
+Settings = dict[str, Any]
+Groups = dict[tuple[str, ...], dict[int, Summary]]
 
 
 def add(root: Path, name: str, runs: Sequence[Path], title: str = "", caption: str = "") -> Path:
@@ -27,79 +29,98 @@ def add(root: Path, name: str, runs: Sequence[Path], title: str = "", caption: s
         caption: what a reader has to know.
 
     Raises:
-        WavezooError: if a folder is no ended run, the recipes differ in name, or a setting lacks a seed of the others.
+        WavezooError: if a folder is no ended run, two runs are of the same settings and seed, their tasks or recipes
+            differ, or a setting lacks a seed of the others.
     """
-    recipes, summaries = zip(*(_read(run) for run in runs), strict=True)
-    seeds = sorted({recipe["seed"] for recipe in recipes})
-    varied = [key for key in recipes[0] if len({str(recipe.get(key)) for recipe in recipes}) > 1 and key != "seed"]
-    groups: dict[tuple[str, ...], dict[int, Summary]] = {}
-    for recipe, summary, run in zip(recipes, summaries, runs, strict=True):
-        setting = tuple(str(recipe.get(key)) for key in varied)
-        if groups.setdefault(setting, {}).setdefault(recipe["seed"], summary) is not summary:
-            raise WavezooError(f"{run} repeats the settings and the seed of another of these runs. Leave one out.")
-    for setting, by_seed in groups.items():
-        if missing := [str(seed) for seed in seeds if seed not in by_seed]:
-            raise WavezooError(f"{' '.join(setting) or name} has no run of seed {', '.join(missing)}. Train it first.")
-    record = _record(title or recipes[0]["name"], caption, recipes[0]["name"], varied, seeds, groups)
+    found = [(run, *_read(run)) for run in runs]
+    _require_alike(found)
+    settings = [setting for _, setting, _ in found]
+    varied = [
+        key for key in {key: None for each in settings for key in each} if key != "seed" and _varies(settings, key)
+    ]
+    seeds = sorted({setting["seed"] for setting in settings})
+    groups = _grouped(found, varied, seeds)
+    summary = found[0][2]
+    title = title or summary.recipe
+    record = _record(title, caption, summary, varied, seeds, groups)
     return write_record(root, name, record.model_copy(update={"commit": _commit(root)}))
 
 
-def _read(run: Path) -> tuple[dict[str, Any], Summary]:
+def _read(run: Path) -> tuple[Settings, Summary]:
     folder = RunFolder(run)
-    summary = folder.read_summary()
-    recipe = folder.read_recipe().model_dump(mode="json")
+    recipe, summary = folder.read_recipe(), folder.read_summary()
     if summary is None:
         raise WavezooError(f"{run} has not ended. Finish it: wavezoo train --resume {run}.")
-    return {key: value for key, value in flat(recipe).items() if key not in FREE_KEYS}, summary
+    content = flat(recipe.model_dump(mode="json"))
+    return {key: value for key, value in content.items() if key not in FREE_KEYS}, summary
+
+
+def _require_alike(found: Sequence[tuple[Path, Settings, Summary]]) -> None:
+    first, _, wanted = found[0]
+    for run, _, summary in found[1:]:
+        for what in ("recipe", "decides"):
+            one, other = getattr(summary, what), getattr(wanted, what)
+            if one != other:
+                raise WavezooError(f"{run} and {first} differ: {what} is {one!r} and {other!r}. Make a record of each.")
+
+
+def _varies(settings: Sequence[Settings], key: str) -> bool:
+    return len({_said(setting, key) for setting in settings}) > 1
+
+
+def _said(setting: Settings, key: str) -> str:
+    value = setting.get(key)
+    return UNSAID if value is None else str(value)
+
+
+def _grouped(found: Sequence[tuple[Path, Settings, Summary]], varied: Sequence[str], seeds: Sequence[int]) -> Groups:
+    groups: Groups = {}
+    for run, setting, summary in found:
+        by_seed = groups.setdefault(tuple(_said(setting, key) for key in varied), {})
+        if setting["seed"] in by_seed:
+            raise WavezooError(f"{run} repeats the settings and the seed of another of these runs. Leave one out.")
+        by_seed[setting["seed"]] = summary
+    for values, by_seed in groups.items():
+        if missing := [str(seed) for seed in seeds if seed not in by_seed]:
+            said = " ".join(f"{key}={value}" for key, value in zip(varied, values, strict=True))
+            raise WavezooError(f"no run of seed {', '.join(missing)} has {said}. Train it, or leave the others out.")
+    return groups
 
 
 def _record(
-    title: str,
-    caption: str,
-    recipe: str,
-    varied: Sequence[str],
-    seeds: Sequence[int],
-    groups: Mapping[tuple[str, ...], Mapping[int, Summary]],
+    title: str, caption: str, summary: Summary, varied: Sequence[str], seeds: Sequence[int], groups: Groups
 ) -> Record:
-    rows = []
-    for setting, by_seed in groups.items():
-        ordered = [by_seed[seed] for seed in seeds]
-        rows.append(
-            {
-                **(dict(zip(varied, setting, strict=True)) or {"recipe": recipe}),
-                "parameters": ordered[0].parameters,
-                ordered[0].decides: [each.result for each in ordered],
-                "seconds": [round(each.seconds, 1) for each in ordered],
-            }
-        )
-    first = next(iter(groups.values()))[seeds[0]]
-    # A share is shown in hundredths.
-    task = registry.tasks().get(first.task)
-    shares = PERCENT if first.decides in getattr(task, "percent", ()) else {"digits": 4}
+    share: Mapping[str, Any] = {"unit": "%", "scale": 0.01, "digits": 2} if summary.higher_is_better else {}
     settings = [Column(key=key, title=key.removeprefix("model."), code=True) for key in varied]
+    chosen = [f"--set {key}={key.rpartition('.')[2].upper()}" for key in varied]
     return Record(
         title=title,
         caption=caption,
-        command=" ".join(
-            [f"wavezoo train {recipe} --set seed=SEED", *(f"--set {key}={_capital(key)}" for key in varied)]
-        ),
+        command=" ".join([f"wavezoo train {summary.recipe}", "--set seed=SEED", *chosen]),
         seeds=list(seeds),
         date=time.strftime("%Y-%m-%d"),
         commit="",
-        versions=dict(first.versions),
-        machine=Machine(processor=_processor()),
+        versions=summary.versions,
+        machine=Machine(processor=_processor() if summary.device == "cpu" else summary.device),
         columns=[
             *(settings or [Column(key="recipe", title="recipe", code=True)]),
             Column(key="parameters", title="parameters", unit="K", scale=1e3, digits=1),
-            Column(key=first.decides, title=first.decides.replace("_", " "), **shares),
+            Column(key=summary.decides, title=summary.decides.replace("_", " "), **share),
             Column(key="seconds", title="minutes", scale=60, digits=1, spread=False),
         ],
-        rows=rows,
+        rows=[_row(varied, values, [by_seed[seed] for seed in seeds]) for values, by_seed in groups.items()],
     )
 
 
-def _capital(key: str) -> str:
-    return key.rpartition(".")[2].upper()
+def _row(varied: Sequence[str], values: Sequence[str], summaries: Sequence[Summary]) -> dict[str, Cell]:
+    first = summaries[0]
+    named: dict[str, Cell] = {**dict(zip(varied, values, strict=True))} or {"recipe": first.recipe}
+    return {
+        **named,
+        "parameters": first.parameters,
+        first.decides: [each.result for each in summaries],
+        "seconds": [round(each.seconds, 1) for each in summaries],
+    }
 
 
 def _processor() -> str | None:
@@ -109,12 +130,10 @@ def _processor() -> str | None:
 
 
 def _commit(root: Path) -> str:
-    """Return the checkout's commit, with a note if something in it is changed."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Return the checkout's commit, which says so itself if something is changed."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    try:
+        described = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
     return described.stdout.strip() or "unknown"

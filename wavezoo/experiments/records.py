@@ -75,7 +75,7 @@ class Record(_Strict):
         rows: by key: a text, a number, a number for each seed, or None where nothing was measured.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     title: str
     caption: str = ""
     command: str
