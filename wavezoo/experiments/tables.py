@@ -11,7 +11,7 @@ from statistics import mean, stdev
 
 from wavezoo.errors import WavezooError
 from wavezoo.experiments.records import FOLDER, Cell, Column, Record, read_record
-from wavezoo.files import writing
+from wavezoo.files import is_folder, writing
 
 BLOCK = re.compile(r"^(<!-- results: ([\w -]+?) -->)\n.*?^(<!-- /results -->)$", re.DOTALL | re.MULTILINE)
 
@@ -29,7 +29,7 @@ def update(root: Path, check: bool = False) -> list[Path]:
     Raises:
         WavezooError: if ``root`` is no checkout, a record is missing or damaged, or, with ``check``, a table differs.
     """
-    if not (root / FOLDER).is_dir():
+    if not is_folder(root / FOLDER):
         raise WavezooError(
             f"{root} holds no {FOLDER.as_posix()}. Run this in a checkout of wavezoo, or name it with --root."
         )

@@ -22,7 +22,7 @@ from wavezoo.config.documents import read_document
 from wavezoo.config.recipe import Recipe, dump_recipe, load_recipe
 from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
-from wavezoo.files import is_file, is_folder, writing
+from wavezoo.files import find_path, is_file, is_folder, writing
 from wavezoo.runs.lock import LOCK, FolderLock, in_use, locked
 from wavezoo.runs.records import FORMAT, Measurement, Summary, as_json, check_format, read_record
 
@@ -38,6 +38,7 @@ def load_weights(model: nn.Module, file: Path) -> None:
     Raises:
         WavezooError: if the file is missing, damaged, or holds those of another model.
     """
+    file = find_path(file, "weights")
     try:
         load_model(model, file)
     except (SafetensorError, OSError) as error:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from wavezoo.config.recipe import Recipe, load_recipe_text
 from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
+from wavezoo.files import find_path
 from wavezoo.models.registry import find_model
 from wavezoo.runs.compare import FREE_KEYS, flat
 from wavezoo.runs.folder import RunFolder
@@ -53,7 +54,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto", console: Console | No
     folder.check_free()
     if recipe.data.path is not None:
         # So that the run folder can be evaluated from anywhere.
-        path = str(Path(recipe.data.path).expanduser().resolve())
+        path = str(find_path(recipe.data.path, "data.path").resolve())
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
     return _run(recipe, folder, device, console, None)
 
