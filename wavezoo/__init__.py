@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wavezoo.models.sequence import WavePDESequence
     from wavezoo.plugins.hooks import hookimpl
     from wavezoo.plugins.loading import load_plugin, register
+    from wavezoo.train.evaluate import load_run
     from wavezoo.wave import (
         Damping,
         Drift,
@@ -65,6 +66,7 @@ __all__ = [
     "create_sequence_model",
     "hookimpl",
     "load_plugin",
+    "load_run",
     "register",
 ]
 
@@ -81,6 +83,7 @@ _PLACES = {
     "wavezoo.models.sequence": ("WavePDESequence",),
     "wavezoo.plugins.hooks": ("hookimpl",),
     "wavezoo.plugins.loading": ("load_plugin", "register"),
+    "wavezoo.train.evaluate": ("load_run",),
     "wavezoo.wave": (
         "Damping",
         "Drift",

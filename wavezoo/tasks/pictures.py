@@ -43,14 +43,13 @@ def draw_examples(file: Path, examples: Examples, classes: int | None = None) ->
 
 def _draw(axes: Any, values: Tensor, scale: dict[str, Any], channels_last: bool) -> None:
     # Inputs (C, H, W) or (N, F); targets and answers (*G) or (C, *G).
-    if values.ndim == 3:
-        axes.imshow(_picture(values).numpy(), **({} if len(values) == 3 else scale))
-        axes.set_axis_off()
-    elif values.ndim == 2 and not channels_last and "cmap" in scale and values.shape[0] > 1:
-        axes.imshow(values.numpy(), **scale)
-        axes.set_axis_off()
-    else:
-        axes.plot((values.T if values.ndim == 2 and not channels_last else values).numpy())
+    line = values.ndim == 1 or (values.ndim == 2 and "cmap" not in scale)
+    if line:
+        axes.plot((values if channels_last or values.ndim == 1 else values.T).numpy())
+        return
+    picture = _picture(values) if values.ndim == 3 else values
+    axes.imshow(picture.numpy(), **({} if picture.ndim == 3 else scale))
+    axes.set_axis_off()
 
 
 def _picture(values: Tensor) -> Tensor:
