@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 
 from wavezoo.config.recipe import dump_recipe, find_recipe, load_recipe, with_overrides
 from wavezoo.errors import WavezooError
-from wavezoo.train import InterruptedTraining, resume, smoke, train
-from wavezoo.train.loop import Trainer
+from wavezoo.runs.folder import RunFolder
+from wavezoo.tasks import Classification
+from wavezoo.train import InterruptedTraining, resume, smoke, start, train
 
 CPU = "cpu"
 # All that draws random numbers: order, augmentation of each kind, mixup, stochastic depth and dropout.
@@ -97,18 +98,35 @@ def killed_at(moment, out, monkeypatch, *overrides):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
+def signalled_at(batch, monkeypatch, number=signal.SIGTERM):
+    """Send a signal to this process during a batch; return what grows with every batch."""
+    real, calls = Classification.loss, []
+
+    def signalled(self, *arguments):
+        calls.append(1)
+        if len(calls) == batch:
+            os.kill(os.getpid(), number)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Classification, "loss", signalled)
+    return calls
+
+
 MOMENTS = {
-    "before the first update": (Trainer, "_train_batch", 1, True),
-    "in the middle of an epoch": (Trainer, "_train_batch", 5, False),
+    "before the first update": (Classification, "loss", 1, True),
+    "in the middle of an epoch": (Classification, "loss", 6, True),
     "before a checkpoint": (torch, "save", 2, True),
     "with a checkpoint half in place": (torch, "save", 2, False),
     "before a file takes its place": (os, "fsync", 9, True),
-    "after the weights, before the metrics": (Trainer, "_weights", 2, False),
-    "before the summary": (Trainer, "_finish", 1, True),
+    "after the weights, before the metrics": (RunFolder, "write_metrics", 2, True),
+    "before the summary": (start, "finish", 1, True),
 }
+QUICK = "in the middle of an epoch"
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [name if name == QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MOMENTS]
+)
 def test_a_killed_run_ends_as_if_it_had_not_been(moment, whole, tmp_path, monkeypatch):
     out = tmp_path / "run"
     killed_at(MOMENTS[moment], out, monkeypatch)
@@ -121,13 +139,13 @@ def test_what_a_killed_run_logged_is_not_there_twice(tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     out = tmp_path / "run"
-    killed_at((Trainer, "_save", 2, True), out, monkeypatch, "logger=tensorboard")
+    killed_at((torch, "save", 2, True), out, monkeypatch, "logger=tensorboard")
     # TensorBoard names its files by the second, within which no new process would have come as far.
     time.sleep(1)
     resume(out, device=CPU)
     losses = EventAccumulator(str(out / "tensorboard")).Reload().Scalars("loss")
     metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [each.step for each in losses] == [1, 2, 3]
+    assert [each.step for each in losses] == [each["updates"] for each in metrics] == [3, 6, 9]
     assert [each.value for each in losses] == pytest.approx([each["loss"] for each in metrics])
 
 
@@ -138,20 +156,13 @@ def test_epochs_within_a_second_are_all_logged(tmp_path, monkeypatch):
     monkeypatch.setattr(event_file_writer, "time", SimpleNamespace(time=lambda: 1e9))
     train(recipe("logger=tensorboard", "epochs=12", "data.limit_samples=16"), tmp_path / "run", CPU)
     losses = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload().Scalars("loss")
-    assert [each.step for each in losses] == list(range(1, 13))
+    assert len(losses) == 12
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_finishes_the_step_and_saves(number, code, whole, tmp_path, monkeypatch):
-    out, real, calls = tmp_path / "run", Trainer._train_batch, []
-
-    def signalled(self, batch):
-        calls.append(1)
-        if len(calls) == 5:
-            os.kill(os.getpid(), number)
-        return real(self, batch)
-
-    monkeypatch.setattr(Trainer, "_train_batch", signalled)
+    out = tmp_path / "run"
+    calls = signalled_at(5, monkeypatch, number)
     with pytest.raises(InterruptedTraining, match=f"after 5 updates.*--resume {out}") as caught:
         train(recipe(), out, CPU)
     assert caught.value.exit_code == code
@@ -168,15 +179,7 @@ def test_saving_by_the_clock_and_workers_change_no_result(whole, tmp_path):
 def test_accumulated_batches_are_resumed_between_updates(tmp_path, monkeypatch):
     accumulating = recipe("optimizer.accumulate=2", "batch_size=4")
     train(accumulating, tmp_path / "whole", CPU)
-    real, calls = Trainer._train_batch, []
-
-    def signalled(self, batch):
-        calls.append(1)
-        if len(calls) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return real(self, batch)
-
-    monkeypatch.setattr(Trainer, "_train_batch", signalled)
+    signalled_at(3, monkeypatch)
     with pytest.raises(InterruptedTraining, match="after 2 updates"):
         train(accumulating, tmp_path / "run", CPU)
     resume(tmp_path / "run", device=CPU)
@@ -185,16 +188,8 @@ def test_accumulated_batches_are_resumed_between_updates(tmp_path, monkeypatch):
 
 def interrupted(out, monkeypatch, at=8):
     """Leave a run that was stopped in its second epoch, with two checkpoints."""
-    real, calls = Trainer._train_batch, []
-
-    def signalled(self, batch):
-        calls.append(1)
-        if len(calls) == at:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return real(self, batch)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_batch", signalled)
+        signalled_at(at, patch)
         with pytest.raises(InterruptedTraining):
             train(recipe(), out, CPU)
     files = sorted(out.glob("checkpoint-*.pt"))
@@ -253,7 +248,7 @@ def test_a_changed_recipe_is_refused_with_the_difference(tmp_path, monkeypatch):
 
 def test_a_finished_run_is_left_alone(whole):
     before = {file.name: file.stat().st_mtime_ns for file in whole.iterdir()}
-    assert resume(whole, device=CPU) == json.loads((whole / "summary.json").read_text())
+    assert resume(whole, device=CPU) == RunFolder(whole).read_summary()
     assert {file.name: file.stat().st_mtime_ns for file in whole.iterdir()} == before
 
 
