@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -215,7 +216,7 @@ class RunFolder:
         load_weights(model, file)
 
     def _make(self, lock: FolderLock, recipe: Recipe, facts: Facts) -> None:
-        making = self._beside(str(os.getpid()))
+        making = self._beside(uuid.uuid4().hex)
         try:
             self._remove_abandoned()
             making.mkdir(parents=True)

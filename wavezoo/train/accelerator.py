@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -86,14 +87,18 @@ def build_accelerator(recipe: Recipe, model: nn.Module, device: str) -> Accelera
     check_accelerator(recipe, device)
     if ":" in device:
         torch.cuda.set_device(device)
-    with _without_environment():
-        accelerator = Accelerator(
-            cpu=find_device(device).type == "cpu",
-            mixed_precision=MIXED_PRECISION[recipe.precision],
-            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=recipe.optimizer.accumulate),
-            dynamo_backend="no",
-            fsdp_plugin=_sharding(model) if recipe.fsdp else None,
-        )
+    try:
+        with _without_environment():
+            accelerator = Accelerator(
+                cpu=find_device(device).type == "cpu",
+                mixed_precision=MIXED_PRECISION[recipe.precision],
+                gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=recipe.optimizer.accumulate),
+                dynamo_backend="no",
+                fsdp_plugin=_sharding(model) if recipe.fsdp else None,
+            )
+    # What a launcher's environment lacks shows when the processes are to meet.
+    except (ValueError, RuntimeError, OSError) as error:
+        raise WavezooError(f"{_processes()} processes cannot work together here: {error}.") from error
     if accelerator.num_processes != _processes():
         raise WavezooError(
             f"{_processes()} processes were started and {accelerator.num_processes} of them work together; each would "
@@ -130,14 +135,11 @@ def _sharding(model: nn.Module) -> FullyShardedDataParallelPlugin:
 
 
 def repeated_blocks(model: nn.Module) -> list[str]:
-    """Return the names of the classes whose instances a model is a sequence of, the innermost ones."""
-    counts: dict[type[nn.Module], int] = {}
-    for module in model.modules():
-        if isinstance(module, (nn.Sequential, nn.ModuleList)):
-            for child in module:
-                if not type(child).__module__.startswith("torch."):
-                    counts[type(child)] = counts.get(type(child), 0) + 1
-    repeated = tuple(kind for kind, count in counts.items() if count > 1)
+    """Return the names of the classes of which a model has several in a row, the innermost ones."""
+    rows = [module for module in model.modules() if isinstance(module, (nn.Sequential, nn.ModuleList))]
+    counts = Counter((index, type(child)) for index, row in enumerate(rows) for child in row)
+    several = {kind for (_, kind), count in counts.items() if count > 1}
+    repeated = tuple(kind for kind in several if not kind.__module__.startswith("torch."))
     outer = {
         type(module)
         for module in model.modules()

@@ -23,12 +23,12 @@ def finish(trainer: Trainer, facts: Facts) -> Summary:
     """
     task, recipe, trained = trainer.task, trainer.recipe, trainer.trained
     progress, accelerator = trained.progress, trained.accelerator
-    metric = trainer.measured("test")
+    metric = trainer.tested()
     last = task.numbers(metric)
     # The same weights give the same numbers.
     best = last
     if progress.best_updates != progress.updates:
-        best = task.numbers(trainer.measured_best("test"))
+        best = task.numbers(trainer.tested(best=True))
     budget = trainer.budget
     summary = Summary(
         recipe=recipe.name,

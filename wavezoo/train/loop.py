@@ -100,24 +100,34 @@ class Trainer:
         """The split that decides which weights are the best."""
         return "validation" if "validation" in self.loaders else "test"
 
-    def measured(self, split: str, model: nn.Module | None = None) -> Metric:
+    def measured(
+        self, split: str, model: nn.Module | None = None, between: Callable[[], None] = lambda: None
+    ) -> Metric:
         """Return the task's metric on a split, of the weights as they are, or of another model.
 
-        Raises:
-            InterruptedTraining: after a signal, where there is one process.
+        Args:
+            split: what is measured.
+            model: in place of the one that is trained.
+            between: called after every batch; what it raises ends the measurement.
         """
         trained, accelerator = self.trained, self.trained.accelerator
         if model is None:
             model = trained.model if trained.ema is None else trained.ema.module
         model.eval()
         outputs = forward(model, self.recipe, self.task, accelerator)
-        return measure(self.task, outputs, self.loaders[split], accelerator)
+        return measure(self.task, outputs, self.loaders[split], accelerator, between)
 
-    def measured_best(self, split: str) -> Metric:
-        """Return the task's metric on a split, of the best weights."""
-        model = copy.deepcopy(self.trained.bare_model())
-        self.folder.load_weights(model, "best")
-        return self.measured(split, model)
+    def tested(self, best: bool = False) -> Metric:
+        """Return the task's metric on the test split, of the last weights or the best, when training is over.
+
+        Raises:
+            InterruptedTraining: after a signal, where there is one process; the rest can be done by resuming.
+        """
+        model = None
+        if best:
+            model = copy.deepcopy(self.trained.bare_model())
+            self.folder.load_weights(model, "best")
+        return self.measured("test", model, self._stop_if_told)
 
     def save(self) -> None:
         """Write a checkpoint; to be called by all processes together, between updates."""
@@ -288,6 +298,10 @@ class Trainer:
             return value
         tensor = torch.tensor(value, dtype=torch.float64, device=accelerator.device)
         return accelerator.reduce(tensor, "mean").item()
+
+    def _stop_if_told(self) -> None:
+        if self.interruption.signal is not None and self.trained.accelerator.num_processes == 1:
+            raise self.stopped(self.interruption.signal, "Everything is saved")
 
     def _forget_losses(self) -> None:
         self._loss_sum.zero_()

@@ -152,9 +152,9 @@ def _trained(
             recipe, folder, task, trained, budget, schedule, sampler, prepared_loaders, interruption, console, log
         )
 
+    if interruption.signal is not None:
+        raise _stopped(interruption, folder)
     with logger(recipe, folder) as log, _entered(folder, recipe, facts, known, accelerator.is_main_process):
-        if interruption.signal is not None:
-            raise _stopped(interruption, folder)
         if known is not None:
             _go_on(folder, recipe, trained, budget, console)
         parameters = sum(each.numel() for each in model.parameters())
