@@ -318,3 +318,21 @@ def test_token_runs():
     joined = TokenRuns.joined(runs)
     assert len(joined) == 3
     assert all(np.array_equal(joined[index], run) for index, run in enumerate(runs))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_options_are_checked_by_name_and_type_with_the_line_of_the_recipe(name, tmp_path):
+    file = tmp_path / "mine.yaml"
+    wrong = dict.fromkeys(find_dataset(name).options, "[[no], [value]]") | {"colour": "red"}
+    for option, value in wrong.items():
+        file.write_text(f"base: quickstart\nname: mine\ndata:\n  name: {name}\n  {option}: {value}\n")
+        with pytest.raises(WavezooError, match=rf"mine\.yaml:5: data\.{option} is ") as raised:
+            load_recipe(file)
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_options_have_defaults_of_their_type(name):
+    for option, declared in find_dataset(name).options.items():
+        assert declared.checked(option, declared.default) == declared.default
+        assert declared.help.endswith(".")

@@ -149,9 +149,11 @@ def children(process_id):
 
 
 GENERATE = """
-import sys
+import signal, sys
 from pathlib import Path
 from wavezoo.data.sequences import pathfinder
+# Tests that run in the background are started with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 pathfinder.generate(Path(sys.argv[1]), 32, 100_000, 0, 2, lambda count: print(count, flush=True))
 """
 

@@ -253,9 +253,22 @@ def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 def _checked(document: Document, path: Path) -> Recipe:
     _refuse_moved(document, path)
     try:
-        return Recipe.model_validate(document.content)
+        recipe = Recipe.model_validate(document.content)
     except ValidationError as error:
         raise WavezooError("\n".join(_explain(each, document.places, path) for each in error.errors())) from None
+    _check_data_options(recipe.data, document.places, path)
+    return recipe
+
+
+def _check_data_options(data: DataSection, places: Mapping[KeyPath, str], path: Path) -> None:
+    # Nothing is known of a data set whose plugin is loaded later; it is asked when it is read.
+    if not data.options or (entry := registry.datasets().get(data.name)) is None:
+        return
+    for name, value in data.options.items():
+        try:
+            entry.option(name, value)
+        except WavezooError as error:
+            raise WavezooError(f"{places.get(('data', name), path)}: {error}") from None
 
 
 def _refuse_moved(document: Document, path: Path) -> None:

@@ -134,6 +134,18 @@ class DatasetEntry:
             "or say --set data.partial=true if it is meant to differ."
         )
 
+    def option(self, name: str, value: object) -> Any:
+        """Return the value of an option, as its type wants it.
+
+        Raises:
+            WavezooError: if there is no such option, or if the value is of another type.
+        """
+        if name not in self.options:
+            common = (each.name for each in fields(DataSource) if each.name != "options")
+            known = ", ".join(nearest_first(name, [*common, *self.options]))
+            raise WavezooError(f"data.{name} is no option of {self.name}. It takes, nearest first: {known}.")
+        return self.options[name].checked(name, value)
+
     def column(self, source: DataSource, what: str) -> str:
         """Return the name of the column that holds ``what``."""
         return source.columns.get(what, self.columns[what])
@@ -143,16 +155,11 @@ class DatasetEntry:
 
     def _completed(self, source: DataSource) -> DataSource:
         """Return the source with all options of the data set, checked."""
-        for option in source.options:
-            if option not in self.options:
-                common = (each.name for each in fields(DataSource) if each.name != "options")
-                known = ", ".join(nearest_first(option, [*common, *self.options]))
-                raise WavezooError(f"data.{option} is no option of {self.name}. It takes, nearest first: {known}.")
+        given = {name: self.option(name, value) for name, value in source.options.items()}
         for column in source.columns:
             if column not in self.columns:
                 known = ", ".join(nearest_first(column, self.columns)) or "none"
                 raise WavezooError(f"data.columns maps {column!r}; {self.name} has columns for: {known}.")
-        given = {name: self.options[name].checked(name, value) for name, value in source.options.items()}
         return replace(source, options={name: each.default for name, each in self.options.items()} | given)
 
 
