@@ -162,7 +162,7 @@ pathfinder.generate(Path(sys.argv[1]), 32, 100_000, 0, 2, lambda count: print(co
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_no_process_outlives_a_generation_and_none_imports_torch(number, tmp_path):
     command = [sys.executable, "-c", GENERATE, str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as generation:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as generation:
         assert generation.stdout.readline() == b"0\n"
         assert generation.stdout.readline() == b"50\n"
         drawing = children(generation.pid)
@@ -174,6 +174,7 @@ def test_no_process_outlives_a_generation_and_none_imports_torch(number, tmp_pat
         while any(alive(each) for each in drawing) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not any(alive(each) for each in drawing)
+        assert b"BrokenPipeError" not in generation.stderr.read()
     assert not (tmp_path / "out").exists()
 
 

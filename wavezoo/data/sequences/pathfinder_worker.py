@@ -10,6 +10,7 @@ import sys
 from io import BytesIO
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any
 
 from PIL import Image
 
@@ -21,16 +22,23 @@ def main() -> None:
     """Draw until the input ends."""
     jobs: SimpleQueue[str] = SimpleQueue()
     Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
-    while True:
-        job = json.loads(jobs.get())
-        task = Task(**job["task"] | {"margins": tuple(job["task"]["margins"])})
-        for index in range(job["first"], job["end"]):
-            image, label = draw_image(task, job["seed"], index)
-            buffer = BytesIO()
-            Image.fromarray(image).save(buffer, "png")
-            content = buffer.getvalue()
-            sys.stdout.buffer.write(HEADER.pack(index, label, len(content)) + content)
-        sys.stdout.buffer.flush()
+    try:
+        while True:
+            _do(json.loads(jobs.get()))
+    # Nobody is left to take the images.
+    except BrokenPipeError:
+        os._exit(0)
+
+
+def _do(job: dict[str, Any]) -> None:
+    task = Task(**job["task"] | {"margins": tuple(job["task"]["margins"])})
+    for index in range(job["first"], job["end"]):
+        image, label = draw_image(task, job["seed"], index)
+        buffer = BytesIO()
+        Image.fromarray(image).save(buffer, "png")
+        content = buffer.getvalue()
+        sys.stdout.buffer.write(HEADER.pack(index, label, len(content)) + content)
+    sys.stdout.buffer.flush()
 
 
 def _read_jobs(jobs: "SimpleQueue[str]") -> None:
