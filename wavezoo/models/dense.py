@@ -26,6 +26,7 @@ from wavezoo.models.backbone import (
 )
 from wavezoo.models.block import wave_block
 from wavezoo.models.entry import ModelEntry
+from wavezoo.models.sizes import image_size
 from wavezoo.models.variants import DENSE, Variant
 from wavezoo.nn.norm import norm_layer
 from wavezoo.wave.convolution import GridConv
@@ -39,14 +40,17 @@ class DenseHead(nn.Module):
         self.patch_size = patch_size
         self.norm = norm_layer(norm, 2)(dim)
         self.drop = nn.Dropout(drop_rate)
-        self.fc: nn.Module = nn.Identity()
-        self.reset(num_classes)
+        self.fc = self._convolution(num_classes)
 
     def reset(self, num_classes: int) -> None:
         """Replace the convolution."""
         weight = next(self.norm.parameters())
-        fc = nn.Conv2d(len(weight), num_classes * self.patch_size**2, 1) if num_classes else nn.Identity()
-        self.fc = fc.to(weight.device, weight.dtype).train(self.training)
+        self.fc = self._convolution(num_classes).to(weight.device, weight.dtype).train(self.training)
+
+    def _convolution(self, num_classes: int) -> nn.Module:
+        if num_classes == 0:
+            return nn.Identity()
+        return nn.Conv2d(len(next(self.norm.parameters())), num_classes * self.patch_size**2, 1)
 
     def forward(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Map ``(B, C, h, w)`` to ``(B, outputs, h p, w p)``; with ``pre_logits``, to what the convolution sees."""
@@ -112,6 +116,8 @@ class WavePDEDense(Backbone):
         check_placement(device, dtype)
         depth, dim = require_whole("depth", depth), require_whole("dim", dim)
         patch_size = require_whole("patch_size", patch_size)
+        if img_size is not None:
+            image_size(img_size)
         spec = mixer_spec(mixer, preset, **operator)
         self.num_classes = outputs(num_classes)
         self.in_chans = require_whole("in_chans", in_chans)
@@ -122,7 +128,8 @@ class WavePDEDense(Backbone):
             self.stem = GridConv(self.in_chans, dim, 2, max(2 * patch_size - 1, 3), patch_size)
             self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)])
             self.head = DenseHead(dim, self.num_classes, patch_size, drop_rate, norm)
-        self.to(dtype=dtype)
+        if dtype is not None:
+            self.to(dtype)
         self.set_grid_spacing(grid_spacing)
 
     def forward_features(self, x: Tensor) -> Tensor:

@@ -184,7 +184,8 @@ class WavePDE(Backbone):
         self.smallest_size = reduction
         if img_size is not None:
             check_size(image_size(img_size), self.smallest_size)
-        self.to(dtype=dtype)
+        if dtype is not None:
+            self.to(dtype)
         self.set_grid_spacing(grid_spacing)
 
     def forward_features(self, x: Tensor) -> Tensor:

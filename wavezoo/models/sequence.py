@@ -147,7 +147,8 @@ class WavePDESequence(Backbone):
             self.position = None if self.max_length is None else nn.Embedding(self.max_length, dim)
             self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)])
             self.head = SequenceHead(dim, self.num_classes, global_pool, drop_rate, norm)
-        self.to(dtype=dtype)
+        if dtype is not None:
+            self.to(dtype)
         self.set_grid_spacing(grid_spacing)
 
     @property

@@ -50,7 +50,8 @@ def _create(name: str, pretrained: bool, **kwargs: Any) -> "WavePDE":
     stages = range(len(counts("depths", settings["depths"])))
     if settings.get("img_size") is not None:
         # So that timm's data configuration follows the size that the model was made for.
-        size = (settings.get("in_chans", 3), *image_size(settings["img_size"]))
+        settings["img_size"] = image_size(settings["img_size"])
+        size = (settings.get("in_chans", 3), *settings["img_size"])
         settings["pretrained_cfg_overlay"] = {"input_size": size, **(settings.get("pretrained_cfg_overlay") or {})}
     model: WavePDE = build_model_with_cfg(
         WavePDE,
