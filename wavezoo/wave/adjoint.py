@@ -66,7 +66,7 @@ def recomputed(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
             )
         return function(*given)
 
-    return checkpoint(unchanged, *tensors, use_reentrant=False)  # type: ignore[no-any-return]
+    return checkpoint(unchanged, *tensors, use_reentrant=False)
 
 
 Start = tuple[Tensor, Tensor | None, tuple[Tensor | None, ...]]
@@ -104,7 +104,7 @@ def reversed_run(problem: Problem, x: Tensor, tensors: Sequence[Tensor]) -> tupl
     Raises:
         WavezooError: in the backward pass, if its own gradient is asked for (``create_graph``).
     """
-    return _Reverse.apply(problem, x, *tensors)  # type: ignore[no-any-return]
+    return _Reverse.apply(problem, x, *tensors)
 
 
 class _Reverse(torch.autograd.Function):
@@ -166,11 +166,11 @@ class _BackwardPass:
         fields = [each for each in inner if each is not None and each.requires_grad]
         with without_autocast(x.device):
             gradients = self._through_steps(first_u, first_v, inner, fields, last, gradients)
-        ends = [(first_u, gradients[0]), (first_v, gradients[1])]
+        ends: list[tuple[Tensor | None, Tensor | None]] = [(first_u, gradients[0]), (first_v, gradients[1])]
         ends += [(one, self.totals.get(id(other))) for one, other in zip(given, inner, strict=True)]
-        ends = [(end, by.to(end.dtype)) for end, by in ends if end is not None and end.requires_grad and by is not None]
-        if ends:
-            outputs, gradients_of = zip(*ends, strict=True)
+        kept = [(end, by.to(end.dtype)) for end, by in ends if end is not None and end.requires_grad and by is not None]
+        if kept:
+            outputs, gradients_of = zip(*kept, strict=True)
             self._gather(self.wanted, torch.autograd.grad(outputs, self.wanted, gradients_of, allow_unused=True))
 
     def _through_steps(

@@ -25,7 +25,7 @@ def recomputed_output(operator: "WaveOperator", x: Tensor) -> Tensor:
     """Return the output; the input is kept."""
     # A compiled graph holds the parameters as inputs already.
     if is_compiling():
-        return checkpoint(operator.solved, x, use_reentrant=False)  # type: ignore[no-any-return]
+        return checkpoint(operator.solved, x, use_reentrant=False)
     within, tensors = replacing(operator)
     return recomputed(lambda x, *tensors: within(tensors, operator.solved, x), x, *tensors)
 

@@ -298,13 +298,14 @@ class WaveOperator(nn.Module):
             found = run(
                 system, self.integrator, self.laplacian, u, torch.zeros_like(u) if v is None else v, steps, every
             )
-            moved = [
+            displacement, velocity = (
                 torch.stack([self._carried(each, int(time)) for each, time in zip(column, found.times, strict=True)])
                 for column in (found.displacement, found.velocity)
-            ]
+            )
         return Trajectory(
             found.times,
-            *moved,
+            displacement,
+            velocity,
             found.energy,
             courant=system.speed_squared.sqrt().expand_as(u).flatten(1).amax(1),
             courant_limit=self.courant_limit(x.shape[2:]),

@@ -87,4 +87,5 @@ def run(
             largest = torch.maximum(largest, omega_dt_squared(system, state.u, laplacian).flatten(1).amax(1))
         if step % every == 0:
             records.append((torch.tensor(step), state.u, state.v, system.energy(state.u, state.v)))
-    return Run(*(torch.stack(column) for column in zip(*records, strict=True)), largest.sqrt())
+    times, displacement, velocity, energy = (torch.stack(column) for column in zip(*records, strict=True))
+    return Run(times, displacement, velocity, energy, largest.sqrt())

@@ -22,8 +22,11 @@ from wavezoo.wave.system import WaveSystem
 STABILITY_MARGIN = 0.95
 
 # A nonlinear force is chaotic, and feeds energy in, well below the linear limit: a pendulum kicked once a step from
-# (omega dt)² = 0.97 on (Chirikov 1979, Physics Reports 52, 263), a quarter of what velocity Verlet bears of a spring.
-CHAOS_MARGIN = 4.0
+# (omega dt)² = 0.97 on (Chirikov 1979, Physics Reports 52, 263), and many that are coupled by waves from less on. Such
+# media keep to four fifths of the limit, and their stiffness counts eight times: in 2,000 steps the energy of a pendulum
+# medium at both limits, of whatever amplitude, then doubles at most. Without, it grew up to 14 times.
+CHAOS_LIMIT = 0.8
+CHAOS_MARGIN = 8.0
 
 # The fourth power of a ratio beyond this would overflow float32; what is bent is at its limit long before.
 LARGEST_RATIO = 1e9
@@ -154,7 +157,9 @@ class LimitingGuard(Guard):
         largest = self._omega_dt**2 / radius
         if potential is None:
             return Coefficients(bent(speed * (dt / largest.sqrt()), 2) * largest, gamma_dt, dt.square())
-        margin = 1.0 if potential.quadratic else CHAOS_MARGIN
+        margin = 1.0
+        if not potential.quadratic:
+            largest, margin = largest * CHAOS_LIMIT**2, CHAOS_MARGIN / CHAOS_LIMIT**2
         waves = (speed * (dt / largest.sqrt())).square().clamp(max=LARGEST_SQUARE)
         stiffness = (potential.stiffness(u) * dt.square() * (margin / self._omega_dt**2)).clamp(max=LARGEST_SQUARE)
         waves, factor = bent_together(waves, stiffness)
@@ -209,8 +214,9 @@ class _Bent(torch.autograd.Function):
 
     @staticmethod
     def forward(ratio: Tensor, power: int) -> Tensor:
-        x = (ratio.square() if power == 2 else ratio).clamp(max=LARGEST_RATIO)
-        return x / _fourth_power_plus_one(x).sqrt().sqrt()
+        # In place where it can be: fresh memory costs more than the arithmetic.
+        x = ratio.square().clamp_(max=LARGEST_RATIO) if power == 2 else ratio.clamp(max=LARGEST_RATIO)
+        return x.div_(x.square().square_().add_(1).sqrt_().sqrt_())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
@@ -220,13 +226,13 @@ class _Bent(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient * _slope(*ctx.saved_tensors, ctx.power), None
+        return _sloped(gradient, ctx.saved_tensors[0], ctx.power), None
 
 
 class _BentBothWays(_Bent):
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        return tangent * _slope(*ctx.saved_tensors, ctx.power)
+        return _sloped(tangent, ctx.saved_tensors[0], ctx.power)
 
 
 def _fourth_power_plus_one(x: Tensor) -> Tensor:
@@ -234,12 +240,12 @@ def _fourth_power_plus_one(x: Tensor) -> Tensor:
     return torch.addcmul(x.new_ones(()), squared, squared)
 
 
-def _slope(ratio: Tensor, power: int) -> Tensor:
-    """Return the derivative of `bent` with respect to ``ratio``."""
-    x = (ratio.square() if power == 2 else ratio).clamp(max=LARGEST_RATIO)
-    y = _fourth_power_plus_one(x)
-    slope = 1 / (y * y.sqrt().sqrt())
-    return 2 * ratio * slope if power == 2 else slope
+def _sloped(change: Tensor, ratio: Tensor, power: int) -> Tensor:
+    """Return ``change`` times the derivative of `bent` with respect to ``ratio``."""
+    # Where a power overflows, the derivative is zero, as it is to rounding.
+    y = _fourth_power_plus_one(ratio.square() if power == 2 else ratio)
+    slope = y * y.sqrt().sqrt()
+    return torch.addcdiv(change.new_zeros(()), change, slope, value=power) * ratio if power == 2 else change / slope
 
 
 class _BentTogether(torch.autograd.Function):
