@@ -23,8 +23,8 @@ STABILITY_MARGIN = 0.95
 
 # A nonlinear force is chaotic, and feeds energy in, well below the linear limit: a pendulum kicked once a step from
 # (omega dt)² = 0.97 on (Chirikov 1979, Physics Reports 52, 263), and many that are coupled by waves from less on. Such
-# media keep to four fifths of the limit, and their stiffness counts eight times: in 2,000 steps the energy of a pendulum
-# medium at both limits, of whatever amplitude, then doubles at most. Without, it grew up to 14 times.
+# media keep to four fifths of the limit, and their stiffness counts eight times: in 2,000 steps the energy of a
+# medium of pendulums at both limits, of whatever amplitude, then doubles at most. Without, it grew up to 14 times.
 CHAOS_LIMIT = 0.8
 CHAOS_MARGIN = 8.0
 
@@ -215,7 +215,8 @@ class _Bent(torch.autograd.Function):
     @staticmethod
     def forward(ratio: Tensor, power: int) -> Tensor:
         # In place where it can be: fresh memory costs more than the arithmetic.
-        x = ratio.square().clamp_(max=LARGEST_RATIO) if power == 2 else ratio.clamp(max=LARGEST_RATIO)
+        x = ratio.clamp(max=LARGEST_RATIO ** (1 / power))
+        x = x.square_() if power == 2 else x
         return x.div_(x.square().square_().add_(1).sqrt_().sqrt_())
 
     @staticmethod
