@@ -16,6 +16,7 @@ from wavezoo.wave.damping.linear import LinearDamping
 from wavezoo.wave.drifts.uniform import UniformDrift
 from wavezoo.wave.fields.depthwise import DepthwiseField
 from wavezoo.wave.fields.pointwise import PointwiseField
+from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.integrators.yoshida4 import Yoshida4
 from wavezoo.wave.laplacians.finite_difference import FiniteDifferenceLaplacian
@@ -69,6 +70,25 @@ class OverrankedLaplacian(Wrapped):
 
     def bind(self, u):
         return FiniteDifferenceLaplacian(self.channels, self.ndim, order=2).bind(u)
+
+
+@breaks("causal_where_declared")
+class PeekingLaplacian(Wrapped):
+    causal = True
+
+
+@breaks("keeps_constants")
+class LeakingLaplacian(Wrapped):
+    def change(self, u, result):
+        return result + 1e-6 * u
+
+
+@breaks("stable_under_the_guard")
+class FeedingLaplacian(Wrapped):
+    """Not self-adjoint, which it hides."""
+
+    def change(self, u, result):
+        return result + 0.3 * (u.roll(1, -1) - u.roll(-1, -1))
 
 
 @breaks("spectral_radius_is_true_and_tight")
@@ -275,6 +295,42 @@ class RandomField(WrappedField):
         return value + torch.rand(())
 
 
+@breaks("overdamped_waves_move_as_they_should", "obeys_damping_of_modes")
+class RateVerlet(VelocityVerlet):
+    """The rate of the damping where its kick is meant."""
+
+    def step(self, system, state, dt):
+        decay = torch.exp(-system.damping_rate * dt / 2)
+        v = decay * state.v + dt / 2 * system.acceleration(state.u)
+        u = state.u + dt * v
+        return WaveState(u, decay * (v + dt / 2 * system.acceleration(u)))
+
+    def advance(self, system, u, v, dt, steps, velocity=True):
+        return Integrator.advance(self, system, u, v, dt, steps, velocity)
+
+
+@breaks("obeys_a_potential")
+class ForgetfulVerlet(VelocityVerlet):
+    """Hears of the Laplacian alone."""
+
+    def step(self, system, state, dt):
+        v = system.kick(state.v, system.laplacian(state.u), dt / 2, opening)
+        u = state.u + dt * v
+        return WaveState(u, system.kick(v, system.laplacian(u), dt / 2, closing))
+
+
+@breaks("stable_in_media_that_alternate")
+class BoldYoshida(Yoshida4):
+    gamma_dt_limit = 5.0
+
+
+@breaks("causal_where_declared")
+class LeakingVerlet(VelocityVerlet):
+    def advance(self, system, u, v, dt, steps, velocity=True):
+        u, v = super().advance(system, u, v, dt, steps, velocity)
+        return u + 0.01 * u.mean(-1, keepdim=True), v
+
+
 class WrappedDamping(ExponentialDamping):
     def decay(self, gamma, dt):
         return torch.exp(-gamma * dt)
@@ -295,6 +351,11 @@ class Antidamping(WrappedDamping):
 @breaks("stability_factor_is_honest")
 class BoastfulLinear(LinearDamping):
     stability_factor = 1.0
+
+
+@breaks("overdamped_waves_move_as_they_should")
+class PushingDamping(WrappedDamping):
+    """Decays exactly, but pushes as if it did not."""
 
 
 @breaks("unstable_beyond_its_gamma_limit")

@@ -11,8 +11,8 @@ import wavezoo
 from wavezoo.config.presets import PRESETS
 from wavezoo.plugins.registry import registry
 from wavezoo.testing.conformance import cases
-from wavezoo.testing.integrators import largest_amplification
 from wavezoo.testing.reference import dense_finite_difference_laplacian, dense_spectral_laplacian, reference_output
+from wavezoo.testing.runs import largest_amplification
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.spectral.basis import method_on
 

@@ -7,7 +7,7 @@ import torch
 
 import wavezoo
 from wavezoo.plugins.registry import registry
-from wavezoo.testing.problems import dense_matrix
+from wavezoo.wave.analysis import dense_matrix
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.damping.viscous import ViscousDamping

@@ -16,8 +16,8 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_order,
 )
-from wavezoo.testing.integrators import convergence
 from wavezoo.testing.problems import rough_start
+from wavezoo.testing.runs import convergence, distance_moved
 from wavezoo.wave.damping.base import Damping, Kick
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.system import WaveState, WaveSystem
@@ -51,9 +51,9 @@ def stability_factor_is_honest(build: Build) -> None:
     """Below ``stability_factor`` times the limit of velocity Verlet, no gamma makes random waves grow."""
     damping = build(1, 1)
     limit = min(damping.gamma_dt_limit, LARGE_GAMMA_DT)
-    for gamma_dt in torch.linspace(0.02, 0.98, 25).mul(limit).tolist():
-        factor = _growth(damping, 0.98 * damping.stability_factor, gamma_dt, 1000)
-        require(factor <= 1e3, f"unstable at gamma dt = {gamma_dt:.3g}: grows {factor:.1e} times")
+    gamma_dt = torch.linspace(0.02, 0.98, 25, dtype=torch.float64) * limit
+    factor = _growth(damping, 0.98 * damping.stability_factor, gamma_dt.view(-1, 1, 1), 1000)
+    require(factor <= 1e3, f"unstable at some gamma dt below {limit:.3g}: grows {factor:.1e} times")
 
 
 def unstable_beyond_its_gamma_limit(build: Build) -> None:
@@ -65,6 +65,17 @@ def unstable_beyond_its_gamma_limit(build: Build) -> None:
     require(
         factor >= 1e6, f"declared unstable beyond gamma dt = {damping.gamma_dt_limit:g}, but grows only {factor:.1e}"
     )
+
+
+def overdamped_waves_move_as_they_should(build: Build) -> None:
+    """Where it is of second order, four steps of velocity Verlet move a damped wave as far as the equation, to 6 %."""
+    damping = build(1, 1)
+    if damping.order < 2 or not damping.uses_gamma:
+        return
+    for gamma_dt in (0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0):
+        if gamma_dt <= damping.gamma_dt_limit:
+            ratio = distance_moved(VelocityVerlet(), damping, gamma_dt)
+            require(abs(ratio - 1) <= 0.06, f"at gamma dt = {gamma_dt:g} a wave moves {ratio:.3g} times as far")
 
 
 def zero_damping_is_none(build: Build) -> None:
@@ -167,18 +178,20 @@ def _kicked(v: Tensor, a: Tensor, kick: Kick) -> Tensor:
     return (v if kick.decay is None else kick.decay * v) + kick.push * a
 
 
-def _growth(damping: Damping, fraction_of_limit: float, gamma_dt: float, steps: int) -> float:
+def _growth(damping: Damping, fraction_of_limit: float, gamma_dt: Tensor | float, steps: int) -> float:
     """Return by what factor random waves grow, at a fraction of the undamped stability limit of velocity Verlet."""
     (_, start), *_, (_, end) = _run(damping, fraction_of_limit, gamma_dt, steps)
     return growth(start.u, end.u)
 
 
 def _run(
-    damping: Damping, fraction_of_limit: float, gamma_dt: float, steps: int
+    damping: Damping, fraction_of_limit: float, gamma_dt: Tensor | float, steps: int
 ) -> Iterator[tuple[WaveSystem, WaveState]]:
     integrator, start = VelocityVerlet(), rough_start()
     dt_per_time = fraction_of_limit * integrator.stability_limit / start.omega_max
-    speed_squared, gamma = (start.u.new_full((1, 1, 1), value) for value in (dt_per_time**2, gamma_dt))
+    speed_squared = start.u.new_full((1, 1, 1), dt_per_time**2)
+    gamma = gamma_dt if isinstance(gamma_dt, Tensor) else start.u.new_full((1, 1, 1), gamma_dt)
+    start = start._replace(u=start.u.expand(len(gamma), -1, -1))
     system = WaveSystem(start.system.laplacian, speed_squared, damping, gamma, modes=lambda: start.system.modes)
     state = integrator.init(system, start.u, start.v * dt_per_time)
     yield system, state
@@ -191,6 +204,7 @@ CHECKS = [
     energy_never_grows,
     stability_factor_is_honest,
     unstable_beyond_its_gamma_limit,
+    overdamped_waves_move_as_they_should,
     zero_damping_is_none,
     rate_is_proportional_to_gamma,
     exact_where_declared,

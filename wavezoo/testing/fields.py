@@ -16,6 +16,7 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.testing.causality import later_position_seen
 from wavezoo.wave.fields.base import ParameterField
 
 Build = Callable[..., ParameterField]
@@ -67,14 +68,10 @@ def declares_its_dependence(build: Build) -> None:
 
 
 def causal_where_declared(build: Build) -> None:
-    """Where a field says it is causal, no value has a gradient with respect to later inputs."""
+    """No value depends on later inputs where a field says it is causal, and one does where it does not."""
     field = build(3, 1, initial=0.5).double()
-    x = random_input((1, 3, 9)).requires_grad_()
-    value = field(x).expand_as(x) + 0 * x
-    sees = False
-    for position in range(8):
-        (gradient,) = torch.autograd.grad(value[..., position].sum(), x, retain_graph=True)
-        sees = sees or bool(gradient[..., position + 1 :].any())
+    x = random_input((2, 3, 9))
+    sees = later_position_seen(lambda x: field(x).expand_as(x) + 0 * x, x) is not None
     require(
         sees != field.causal,
         f"causal is {field.causal}, but a value {'depends' if sees else 'never depends'} on later inputs",

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from wavezoo.errors import WavezooError
 from wavezoo.testing.assertions import (
     grids,
+    growth,
     observed_order,
     random_input,
     relative,
@@ -24,9 +25,14 @@ from wavezoo.testing.assertions import (
     require_keeps_dtype_and_device,
     require_order,
 )
-from wavezoo.testing.problems import dense_matrix, eigenfunction
+from wavezoo.testing.causality import check_causal
+from wavezoo.testing.problems import eigenfunction
+from wavezoo.wave.analysis import dense_matrix
+from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.scheme import Grid
+from wavezoo.wave.system import WaveSystem
 
 Build = Callable[[int, int], Laplacian]
 
@@ -53,6 +59,42 @@ def self_adjoint_and_negative(build: Build) -> None:
         require_close(matrix, matrix.T, f"not self-adjoint on {grid}")
         largest = torch.linalg.eigvalsh(matrix).max().item()
         require(largest <= 1e-10, f"positive eigenvalue {largest:.2e} on {grid}")
+
+
+def causal_where_declared(build: Build) -> None:
+    """Where declared, no position depends on later ones."""
+    laplacian = build(2, _ndims(build)[0]).double()
+    if laplacian.causal:
+        require(laplacian.ndim == 1, "declares that it is causal on two axes, which have no order")
+        grid = laplacian.fixed_grid or (9,)
+        check_causal(laplacian, random_input((2, 2, *grid)))
+
+
+def keeps_constants(build: Build) -> None:
+    """In float32 a constant stays what it is through 2,000 undamped steps, where it maps to zero."""
+    for ndim in _ndims(build):
+        laplacian = build(1, ndim)
+        for grid in [laplacian.fixed_grid] if laplacian.fixed_grid else [(16,) * ndim, (9, 11)[:ndim]]:
+            u = torch.tensor([1.0, 0.7, -1.3]).view(-1, *[1] * (ndim + 1)).expand(-1, 1, *grid).contiguous()
+            if laplacian(u).abs().max() > 1e-5 * _radius(laplacian, grid) or not laplacian.self_adjoint:
+                continue
+            with torch.no_grad():
+                end = _undamped(laplacian, u, torch.ones(1), 2000)
+            drift = (end / u - 1).abs().max().item()
+            require(drift <= 0.02, f"a constant on {grid} changes by {drift:.2g} in 2,000 steps")
+
+
+def stable_under_the_guard(build: Build) -> None:
+    """Where the Courant guard accepts it, random waves in a medium that alternates stay bounded for 400 steps."""
+    for laplacian, grid in _on_grids(build):
+        if not laplacian.self_adjoint:
+            continue
+        u = random_input((1, 2, *grid))
+        for pattern in (torch.ones(u.shape[2:]), (torch.arange(u[0, 0].numel()) % 2 == 0).view(u.shape[2:])):
+            with torch.no_grad():
+                end = _undamped(laplacian, u, 0.2 + 0.8 * pattern.double(), 400)
+            # The mean drifts with its velocity, step by step.
+            require(growth(u, end) <= 1e4, f"waves on {grid} grow below the stability limit")
 
 
 def order(build: Build) -> None:
@@ -191,6 +233,16 @@ class _ComplexNumbers(TorchDispatchMode):
         return result
 
 
+def _undamped(laplacian: Laplacian, u: Tensor, speed: Tensor, steps: int) -> Tensor:
+    """Return the displacement after some steps of velocity Verlet from rest, at 0.95 of its limit for a speed of 1."""
+    integrator = VelocityVerlet()
+    radius = torch.as_tensor(laplacian.spectral_radius(u.shape[2:]), dtype=u.dtype).clamp(min=1e-6)
+    longest = 0.95 * integrator.stability_limit / radius.view(-1, *[1] * laplacian.ndim).sqrt()
+    speed_squared = (longest * speed.to(u.dtype)).square()
+    system = WaveSystem(laplacian.bind(u), speed_squared, NoDamping(1, 1), u.new_zeros(()))
+    return integrator.advance(system, u, None, 1.0, steps, False)[0]
+
+
 def _error(laplacian: Laplacian, size: int, mode: int) -> tuple[float, float]:
     """Return the wave number of an exact eigenfunction, and the relative error of the Laplacian on it."""
     wave, eigenvalue = eigenfunction(laplacian.boundary, size, mode)
@@ -223,12 +275,15 @@ def _ndims(build: Build) -> Sequence[int]:
 def _radius(laplacian: Laplacian, grid: Grid) -> float:
     """Return the spectral radius of the first channel."""
     radius = laplacian.spectral_radius(grid)
-    return radius.view(-1)[0].item() if isinstance(radius, Tensor) else radius
+    return radius.detach().view(-1)[0].item() if isinstance(radius, Tensor) else radius
 
 
 CHECKS = [
     constants_map_to_zero,
     self_adjoint_and_negative,
+    causal_where_declared,
+    keeps_constants,
+    stable_under_the_guard,
     order,
     spectral_radius_is_true_and_tight,
     modes_are_its_eigenvectors,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from wavezoo.wave.analysis import dense_matrix
 from wavezoo.wave.damping.base import Damping
 from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.integrators.base import Integrator
@@ -82,13 +83,6 @@ def eigenfunction(boundary: str, size: int, mode: int) -> tuple[Tensor, float]:
         "zero": lambda: torch.sin(k * (i + 1)),
     }[boundary]()
     return wave, -(k**2)
-
-
-def dense_matrix(laplacian: Laplacian, grid: tuple[int, ...]) -> Tensor:
-    """Return the matrix of the first channel's Laplacian on ``grid``, ``(P, P)`` for P grid points."""
-    points = math.prod(grid)
-    basis = torch.eye(points, dtype=torch.float64).view(points, 1, *grid).expand(-1, laplacian.channels, *grid)
-    return laplacian(basis)[:, 0].reshape(points, points).T
 
 
 def _positions(size: int) -> Tensor:

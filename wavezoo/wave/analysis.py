@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from wavezoo.errors import WavezooError, require_positive
+from wavezoo.wave.damping.base import Damping
 from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.operator import WaveOperator
 from wavezoo.wave.scheme import Grid
@@ -86,7 +88,8 @@ def dispersion(operator: WaveOperator, grid: Grid, courant: float | None = None)
         stiffness = operator.potential.stiffness(like).flatten()[0] * dt**2
     exact = (courant**2 * squared_wave_numbers + stiffness).sqrt()
     order = exact.argsort()
-    steps = _step_matrices(operator, (courant**2 * -eigenvalues[order] + stiffness).clamp(min=0))
+    omega_squared = (courant**2 * -eigenvalues[order] + stiffness).clamp(min=0)
+    steps = step_matrices(operator.integrator, NoDamping(1, 1), omega_squared, torch.zeros_like(omega_squared))
     values = torch.linalg.eigvals(steps)
     # The two eigenvalues are a conjugate pair while the mode oscillates.
     return Dispersion(exact[order], values.angle().abs().amax(1), values.abs().amax(1))
@@ -115,14 +118,7 @@ def _spectrum(laplacian: Laplacian, grid: Grid) -> tuple[Tensor, Tensor]:
     """Return eigenvalues of the first channel and the squares of the wave numbers that they stand for, ``(M,)``."""
     u = torch.zeros(1, laplacian.channels, *grid, dtype=torch.float64)
     if not laplacian.diagonal:
-        points = math.prod(grid)
-        if points > LARGEST_DENSE_GRID:
-            raise WavezooError(
-                f"{type(laplacian).__name__} has no modes, and {points} points are too many for a dense matrix; "
-                f"give a grid of at most {LARGEST_DENSE_GRID} points."
-            )
-        basis = torch.eye(points, dtype=torch.float64).view(points, 1, *grid).expand(-1, laplacian.channels, *grid)
-        matrix = laplacian(basis)[:, 0].reshape(points, points)
+        matrix = dense_matrix(laplacian, grid)
         eigenvalues = torch.linalg.eigvalsh((matrix + matrix.T) / 2)
         return eigenvalues.clamp(max=0), -eigenvalues.clamp(max=0)
     eigenvalues = laplacian.modes(u).eigenvalues
@@ -134,12 +130,34 @@ def _spectrum(laplacian: Laplacian, grid: Grid) -> tuple[Tensor, Tensor]:
     return eigenvalues.flatten(), squared.flatten()
 
 
-def _step_matrices(operator: WaveOperator, omega_squared: Tensor) -> Tensor:
-    """Return what one step does to ``(u, v)`` for each oscillator, shape ``(M, 2, 2)``."""
-    omega_squared = omega_squared.view(-1, 1, 1)
+def dense_matrix(laplacian: Laplacian, grid: Grid) -> Tensor:
+    """Return the matrix of the first channel's Laplacian on ``grid``, in float64, ``(P, P)`` for P grid points.
+
+    Raises:
+        WavezooError: if the grid has too many points.
+    """
+    points = math.prod(grid)
+    if points > LARGEST_DENSE_GRID:
+        raise WavezooError(
+            f"{points} points are too many for a dense matrix of {type(laplacian).__name__}; "
+            f"give a grid of at most {LARGEST_DENSE_GRID} points."
+        )
+    basis = torch.eye(points, dtype=torch.float64).view(points, 1, *grid).expand(-1, laplacian.channels, *grid)
+    return laplacian(basis)[:, 0].reshape(points, points).T
+
+
+def step_matrices(integrator: Integrator, damping: Damping, omega_squared: Tensor, gamma: Tensor) -> Tensor:
+    """Return what one step of unit length does to ``(u, v)`` of oscillators, shape ``(M, 2, 2)``.
+
+    Args:
+        integrator: the integrator.
+        damping: the damping.
+        omega_squared: squares of their frequencies, ``(M,)``.
+        gamma: their damping, ``(M,)``.
+    """
+    omega_squared, gamma = omega_squared.view(-1, 1, 1), gamma.view(-1, 1, 1)
     one, zero = torch.ones_like(omega_squared), torch.zeros_like(omega_squared)
     modes = Modes(lambda u: u, lambda u: u, -torch.ones((), dtype=omega_squared.dtype))
-    system = WaveSystem(lambda u: -u, omega_squared, NoDamping(1, 1), zero, modes=lambda: modes)
-    integrator = operator.integrator
+    system = WaveSystem(lambda u: -u, omega_squared, damping, gamma, modes=lambda: modes)
     ends = [integrator.step(system, integrator.init(system, u, v), 1.0) for u, v in ((one, zero), (zero, one))]
     return torch.cat([torch.cat([end.u, end.v], 1) for end in ends], 2)
