@@ -17,7 +17,7 @@ from wavezoo.wave.scheme import Scheme
 
 
 def describe(name: str) -> str:
-    """Return what the scheme, model, recipe or data set called ``name`` is; all of them, if there are several.
+    """Return what the scheme, model, recipe, data set or task called ``name`` is; all of them, if there are several.
 
     Raises:
         WavezooError: if there is none.
@@ -30,6 +30,8 @@ def describe(name: str) -> str:
         texts.append(f"recipe {name}, {path}\n\n{path.read_text(encoding='utf-8').rstrip()}")
     if name in registry.datasets():
         texts.append(_describe_dataset(registry.datasets()[name]))
+    if name in registry.tasks():
+        texts.append(f"task {name}\n\n{inspect.getdoc(registry.tasks()[name])}")
     if not texts:
         raise not_allowed("name", name, [known for kind in KINDS for known, _ in list_names(kind)])
     return "\n\n\n".join(texts)

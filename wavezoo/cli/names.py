@@ -8,10 +8,11 @@ import typer
 from wavezoo.cli.options import Plugins, any_plugins, load_plugins
 from wavezoo.cli.output import Table, say
 from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.plugins.axes import KINDS
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="laplacians, integrators, ..., models, recipes or datasets.")],
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")],
     plugin: Plugins = None,
 ) -> None:
     """List what there is of a kind, a line each."""
@@ -21,9 +22,9 @@ def list_(
 
 
 def describe(
-    name: Annotated[str, typer.Argument(help="A scheme, model, recipe or data set.")], plugin: Plugins = None
+    name: Annotated[str, typer.Argument(help="A scheme, model, recipe, data set or task.")], plugin: Plugins = None
 ) -> None:
-    """Show what a scheme, model, recipe or data set is: equation, facts, options and defaults."""
+    """Show what a scheme, model, recipe, data set or task is: equation, facts, options and defaults."""
     from wavezoo.cli.describe import describe as describe_name
 
     load_plugins(plugin)
