@@ -30,6 +30,7 @@ from wavezoo.train.evaluate import Forward, forward, measure
 from wavezoo.train.interruption import InterruptedTraining, Interruption
 from wavezoo.train.loaders import Batch, EpochSampler
 from wavezoo.train.loggers import Log
+from wavezoo.train.speed import Speed
 
 MARGIN_SAMPLES = 16
 # Updates between two looks at the loss on a device that works ahead; on a CPU nothing waits for a look.
@@ -68,7 +69,7 @@ class Trainer:
     _clock: float = field(default=0.0, init=False)
     _last_save: float = field(default=0.0, init=False)
     _loss_sum: Tensor = field(init=False)
-    _speed: "_Speed" = field(init=False)
+    _speed: Speed = field(init=False)
     _forward: Forward = field(init=False)
 
     def run(self) -> None:
@@ -150,7 +151,7 @@ class Trainer:
         progress, accelerator, loader = self.trained.progress, self.trained.accelerator, self.loaders["train"]
         self.sampler.start(progress.epoch, progress.batch * self.recipe.batch_size * accelerator.num_processes)
         self.trained.model.train()
-        self._speed = _Speed()
+        self._speed = Speed()
         for batch in loader:
             self._train_batch(batch, show)
             # Between the batches of one update there are gradients, which no checkpoint holds.
@@ -233,6 +234,8 @@ class Trainer:
         if loss != loss or loss in (float("inf"), float("-inf")):
             raise self._divergence(f"the loss became {loss}", "Lower optimizer.lr, or set optimizer.clip_grad.")
         numbers = self.task.numbers(self.measured(self.deciding_split))
+        # What decides comes first, so that a run's metrics tell it before the end.
+        numbers = {self.task.decides: numbers[self.task.decides], **numbers}
         rates = {bool(group.get("physical")): group["lr"] for group in self.trained.optimizer.param_groups}
         found = Measurement(
             epoch=self.budget.epochs(progress.updates),
@@ -259,7 +262,7 @@ class Trainer:
                 self.folder.save_weights(weights, "best")
             self.folder.write_metrics(progress.metrics)
         self.trained.model.train()
-        self._speed = _Speed()
+        self._speed = Speed()
 
     def _report(self, found: Measurement) -> None:
         name = self.task.decides
@@ -336,14 +339,3 @@ class Trainer:
 
     def _divergence(self, what: str, explanation: str) -> WavezooError:
         return WavezooError(f"Training stopped at step {self.trained.progress.updates + 1}: {what}. {explanation}")
-
-
-class _Speed:
-    """Samples per second since it was made."""
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self.started = time.perf_counter()
-
-    def per_second(self) -> float:
-        return self.samples / max(time.perf_counter() - self.started, 1e-9)
