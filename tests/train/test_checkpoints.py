@@ -49,7 +49,12 @@ def ended(tmp_path_factory, quickstart):
     return out, summary
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+QUICK = ("nothing", "another moment", "an epoch less", "metrics that are none")
+
+
+@pytest.mark.parametrize(
+    "damage", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in DAMAGE]
+)
 def test_a_wrong_checkpoint_is_passed_over(damage, ended, tmp_path, weights):
     out, summary = ended
     run = shutil.copytree(out, tmp_path / "run")

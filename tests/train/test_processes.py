@@ -62,6 +62,8 @@ def test_processes_that_do_not_join_are_refused(tmp_path, monkeypatch, quickstar
     with pytest.raises(WavezooError, match="2 processes cannot work together here"):
         train(quickstart(), tmp_path / "run", "cpu")
     assert not list(tmp_path.iterdir())
+    # Nothing of the attempt stays in the environment.
+    assert "LOCAL_WORLD_SIZE" not in os.environ
 
 
 @pytest.mark.slow

@@ -149,6 +149,7 @@ def test_what_a_killed_run_logged_is_not_there_twice(tmp_path, monkeypatch):
     assert [each.value for each in losses] == pytest.approx([each["loss"] for each in metrics])
 
 
+@pytest.mark.slow
 def test_epochs_within_a_second_are_all_logged(tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.summary.writer import event_file_writer
@@ -197,7 +198,9 @@ def interrupted(out, monkeypatch, at=8):
     return files
 
 
-@pytest.mark.parametrize("damage", ["cut short", "empty", "a bit flipped"])
+@pytest.mark.parametrize(
+    "damage", ["a bit flipped", *(pytest.param(each, marks=pytest.mark.slow) for each in ("cut short", "empty"))]
+)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, whole, tmp_path, monkeypatch, capsys):
     from rich.console import Console
 
@@ -252,6 +255,7 @@ def test_a_finished_run_is_left_alone(whole):
     assert {file.name: file.stat().st_mtime_ns for file in whole.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["data.workers=1", "optimizer.lr=1e30", "optimizer.clip_grad=null"]])
 def test_an_error_with_workers_ends_the_process(overrides, tmp_path):
     arguments = [part for each in overrides for part in ("--set", each)]

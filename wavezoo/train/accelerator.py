@@ -3,7 +3,7 @@
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,8 @@ ENVIRONMENT = ("ACCELERATE_", "FSDP_")
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Leave random generators, the current GPU and a caller's own `Accelerator` as they were before."""
+    """Leave generators, environment, the current GPU and a caller's own `Accelerator` as they were before."""
+    environment = dict(os.environ)
     gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     current = torch.cuda.current_device() if gpus else None
     states = random.getstate(), np.random.get_state()
@@ -41,6 +42,7 @@ def isolated() -> Iterator[None]:
     finally:
         for kind, shared in kept:
             kind._shared_state = shared
+        _restore(environment)
         random.setstate(states[0])
         np.random.set_state(states[1])
         if current is not None:
@@ -123,9 +125,13 @@ def _without_environment() -> Iterator[None]:
     try:
         yield
     finally:
-        for name in [name for name in os.environ if name.startswith(ENVIRONMENT)]:
-            del os.environ[name]
         os.environ.update(hidden)
+
+
+def _restore(environment: Mapping[str, str]) -> None:
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update({name: value for name, value in environment.items() if os.environ.get(name) != value})
 
 
 def _sharding(model: nn.Module) -> FullyShardedDataParallelPlugin:
