@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from huggingface_hub import PyTorchModelHubMixin
 from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from typing_extensions import Unpack
@@ -54,12 +55,15 @@ class SequenceHead(nn.Module):
         return x if pre_logits else self.fc(x)
 
 
-class WavePDESequence(Backbone):
+class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
     """A sequence classifier, tagger or encoder of wave blocks.
 
     Every position sees every other, in both directions, unless ``causal``. Padding changes no result, whatever the
     mixer: given a ``mask``, sequences are cut to their own length, and those of equal length run together. So a
     periodic Laplacian closes its ring at the sequence's own last element.
+
+    `save_pretrained`, `push_to_hub` and `from_pretrained` are those of huggingface_hub: weights as safetensors, and the
+    keyword arguments as JSON.
 
     Args:
         in_features: features of each element of sequences ``(B, N, in_features)``; or
