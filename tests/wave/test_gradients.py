@@ -4,9 +4,9 @@ from contextlib import nullcontext
 import pytest
 import torch
 from torch import nn
-from torch.autograd.graph import saved_tensors_hooks
 
 import wavezoo
+from wavezoo.bench.timing import Contender, kept_mib
 from wavezoo.plugins.registry import registry
 from wavezoo.testing.reference import dense_spectral_laplacian, reference_output
 from wavezoo.wave.adjoint import LARGEST_AMPLIFICATION
@@ -162,32 +162,19 @@ def test_functional_transforms_work_with_store_and_are_refused_by_the_others():
                 torch.func.grad(loss)(x)
 
 
-def kept_mib(operator, x):
-    """The size of the distinct storages that the forward pass saves, those of parameters aside."""
-    kept = {}
-    parameters = {parameter.untyped_storage().data_ptr() for parameter in operator.parameters()}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = operator(x)
-    del output
-    return sum(storage.nbytes() for storage in kept.values()) / MIB
+def kept(operator, x):
+    return kept_mib(Contender("operator", operator, (x,), tuple(operator.parameters())))
 
 
 @pytest.mark.parametrize("gradient", ["recompute", "reverse"])
 def test_what_is_kept_does_not_depend_on_the_steps_and_is_less_than_attention_keeps(gradient):
     x = torch.randn(8, 128, 1024, requires_grad=True)
-    few, many = (kept_mib(wavezoo.create_operator(128, 1, gradient=gradient, steps=steps), x) for steps in (2, 12))
+    few, many = (kept(wavezoo.create_operator(128, 1, gradient=gradient, steps=steps), x) for steps in (2, 12))
     assert few == many
     assert few < 24
     if gradient == "recompute":
         assert few == x.untyped_storage().nbytes() / MIB
-    assert kept_mib(wavezoo.create_operator(128, 1, steps=12), x) > 100
+    assert kept(wavezoo.create_operator(128, 1, steps=12), x) > 100
 
 
 @pytest.mark.parametrize("integrator", IRREVERSIBLE)

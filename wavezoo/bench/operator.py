@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
 from wavezoo.config.spec import create_mixer, create_operator
 from wavezoo.errors import WavezooError
+from wavezoo.testing.reference import naive_layer
 from wavezoo.wave.operator import WaveOperator
 
 # Batch and channels on each grid: about a million numbers or more, as in the stages of a backbone.
@@ -67,12 +68,7 @@ def naive_solution(u: Tensor, speed: Tensor, gamma: Tensor, dt: Tensor, steps: i
     def laplacian(u: Tensor) -> Tensor:
         return torch.fft.irfftn(symbol * torch.fft.rfftn(u, dim=axes), s=grid, dim=axes)
 
-    v = torch.zeros_like(u)
-    for _ in range(steps):
-        half = v + dt / 2 * (speed**2 * laplacian(u) - gamma * v)
-        u = u + dt * half
-        v = half + dt / 2 * (speed**2 * laplacian(u) - gamma * half)
-    return u
+    return naive_layer(u, torch.zeros_like(u), speed, gamma, dt, laplacian, steps, "linear")[0]
 
 
 def bench_operator(
