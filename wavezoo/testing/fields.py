@@ -41,7 +41,8 @@ def starts_at_its_initial_value(build: Build) -> None:
             zeros = torch.zeros(1, 3, *grid, dtype=torch.float64)
             values = build(3, len(grid), initial=initial).double()(zeros).expand_as(zeros)
             middle = tuple(size // 2 for size in grid)
-            value = values[0][(..., *middle)].log().mean().exp().item()
+            index = (0, ..., *middle)
+            value = values[index].log().mean().exp().item()
             require(relative(value, initial) <= 1e-5, f"initial={initial} gives {value:.6g}")
 
 
@@ -133,7 +134,8 @@ def grid_spacing_is_heard(build: Build) -> None:
         field.set_grid_spacing(1 / 3)
         after = field(fine.expand(1, 3, *fine.shape)).expand(1, 3, *fine.shape)
         # The middle one of every three fine cells lies where a coarse one does.
-        after = after[(..., *[slice(1, None, 3)] * ndim)]
+        index = (..., *[slice(1, None, 3)] * ndim)
+        after = after[index]
         difference = ((after - before).abs().amax() / before.abs().amax()).item()
         require(difference <= 0.02, f"its values differ by {difference:.3f} on a grid three times as fine")
 

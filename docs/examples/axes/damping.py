@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from wavezoo.wave import ConstantField, CosineLaplacian, Damping, Kick, Requires, VelocityVerlet, WaveOperator
+from wavezoo.wave import ConstantField, CosineLaplacian, Damping, Requires, VelocityVerlet, WaveOperator, exact_kick
 
 
 class Rayleigh(Damping):
@@ -26,10 +26,10 @@ class Rayleigh(Damping):
         return gamma * (a - b * eigenvalues)
 
     def opening(self, rate, dt):
-        return Kick(torch.exp(-rate * dt), dt)
+        return exact_kick(rate, dt)
 
     def closing(self, rate, dt):
-        return Kick(torch.exp(-rate * dt), dt * torch.exp(-rate * dt))
+        return exact_kick(rate, dt)
 
 
 speed, damping_field = ConstantField(8, 1, initial=0.7), ConstantField(8, 1, initial=0.1)

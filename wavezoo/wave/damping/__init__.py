@@ -1,6 +1,7 @@
 """Damping schemes: the contract, and one scheme a file."""
 
 from wavezoo.wave.damping.base import Damping, Kick, between, closing, opening, whole
+from wavezoo.wave.damping.exact_kick import exact_kick
 from wavezoo.wave.damping.exponential import ExponentialDamping
 from wavezoo.wave.damping.linear import LinearDamping
 from wavezoo.wave.damping.midpoint import MidpointDamping
@@ -17,6 +18,7 @@ __all__ = [
     "ViscousDamping",
     "between",
     "closing",
+    "exact_kick",
     "opening",
     "whole",
 ]

@@ -28,18 +28,16 @@ class ByTransform(Laplacian):
         check_method(method)
         self.boundary = boundary
         self.method = method
+        self.complex_free = method == "matmul"
 
     @property
     def basis(self) -> Basis:
         """The eigenvectors between its boundaries."""
         return BASES[self.boundary]
 
-    @property
-    def complex_free(self) -> bool:
-        return self.method == "matmul"
-
     def as_products(self) -> None:
         self.method = "matmul"
+        self.complex_free = True
 
     def method_on(self, u: Tensor) -> str:
         """Return what its method is for fields like ``u``: ``"fft"``, ``"matmul"`` or ``"plane"``."""
