@@ -216,8 +216,9 @@ class _Bent(torch.autograd.Function):
     def forward(ratio: Tensor, power: int) -> Tensor:
         # In place where it can be: fresh memory costs more than the arithmetic.
         x = ratio.clamp(max=LARGEST_RATIO ** (1 / power))
-        x = x.square_() if power == 2 else x
-        return x.div_(x.square().square_().add_(1).sqrt_().sqrt_())
+        x = x.mul_(x) if power == 2 else x
+        y = x.square()
+        return x.div_(y.mul_(y).add_(1).sqrt_().sqrt_())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:

@@ -13,6 +13,7 @@ def exact_kick(rate: Tensor, dt: float) -> Kick:
     """Return the solution of ``v' = a - rate v``: ``v⁺ = e v + (1 - e) / rate a``, with ``e = exp(-rate dt)``."""
     x = rate * dt
     small = x.abs() < SMALL
-    large = torch.where(small, 1.0, x)
-    series = 1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5)))
+    # Each branch has a harmless number where the other is taken, whose gradient is finite.
+    large, near = torch.where(small, 1.0, x), torch.where(small, x, 0.0)
+    series = 1 - near / 2 * (1 - near / 3 * (1 - near / 4 * (1 - near / 5)))
     return Kick(torch.exp(-x), dt * torch.where(small, series, -torch.expm1(-large) / large))
