@@ -32,7 +32,7 @@ class OperatorChoices(TypedDict, total=False):
     integrator: SchemeChoice
     speed: SchemeChoice
     damping_field: SchemeChoice
-    damping: SchemeChoice | None
+    damping: SchemeChoice
     potential: SchemeChoice | None
     drift: SchemeChoice | None
     steps: int
