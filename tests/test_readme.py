@@ -19,6 +19,8 @@ PYTHON = {
     f"{name}-{number}": code
     for name, text in PAGES.items()
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    # Files that are shown have tests of their own.
+    if "--8<--" not in code
 }
 GENERATED = ("axes/", "commands.md")
 
