@@ -12,12 +12,9 @@ from torch import Tensor, nn
 from wavezoo.errors import WavezooError, not_allowed, require_positive, require_whole
 from wavezoo.wave.compatibility import Schemes, check_schemes, not_causal_because
 from wavezoo.wave.convolution import conv
-from wavezoo.wave.damping.base import Damping
-from wavezoo.wave.damping.exponential import ExponentialDamping
-from wavezoo.wave.damping.none import NoDamping
+from wavezoo.wave.damping import Damping, ExponentialDamping, NoDamping
 from wavezoo.wave.drifts.base import Drift
-from wavezoo.wave.fields.base import ParameterField
-from wavezoo.wave.fields.pointwise import PointwiseField
+from wavezoo.wave.fields import ParameterField, PointwiseField
 from wavezoo.wave.gradients import GRADIENTS
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
@@ -137,8 +134,8 @@ class WaveOperator(nn.Module):
         self.drift = drift
         self.initial_dt = dt
         self.register_parameter("log_dt", nn.Parameter(torch.empty(1)) if learn_dt else None)
-        self.velocity_projection = self._projection(channels) if initial_velocity == "projected" else None
-        self.readout_projection = self._projection(2 * channels) if readout == "projected" else None
+        self.velocity_projection = conv(ndim)(channels, channels, 1) if initial_velocity == "projected" else None
+        self.readout_projection = conv(ndim)(2 * channels, channels, 1) if readout == "projected" else None
         self.readout = readout
         self.courant_guard = courant_guard
         self.gradient = gradient
@@ -326,9 +323,6 @@ class WaveOperator(nn.Module):
             f"channels={self.channels}, integrator={type(self.integrator).__name__}, steps={self.steps}, "
             f"courant_guard={self.courant_guard!r}, readout={self.readout!r}, gradient={self.gradient!r}"
         )
-
-    def _projection(self, in_channels: int) -> nn.Module:
-        return conv(self.ndim)(in_channels, self.channels, 1)
 
     def _check_input(self, x: Tensor) -> None:
         grid = "(B, C, N)" if self.ndim == 1 else "(B, C, H, W)"
