@@ -144,10 +144,10 @@ def gradcheck(build: Build) -> None:
 
 def dtype_and_device(build: Build) -> None:
     """Dtype and device are those of the velocity, the meta device included."""
-    damping = build(1, 1)
     for dtype in (torch.float32, torch.float64):
         for device in ("cpu", "meta"):
             v = random_input((2, 3, 8), dtype).to(device)
+            damping = build(1, 1).to(device)
             for result in (_step(damping, v, v, v.abs(), 0.5), _rate(damping, v.abs())):
                 require(result.dtype == dtype, f"a {dtype} velocity gives {result.dtype}")
                 require(result.device.type == device, f"a velocity on {device} gives one on {result.device}")

@@ -89,6 +89,16 @@ def _positions(size: int) -> Tensor:
     return torch.arange(size, dtype=torch.float64) * (2 * math.pi / size)
 
 
+@torch.no_grad()
+def _friction(damping: Damping, gamma: Tensor, curvature: Tensor) -> Tensor:
+    """Return the matrix that takes velocity to its rate of loss, negated, ``(N, N)``."""
+    if not damping.in_modes:
+        return -torch.diag(damping.rate(gamma.view(1, 1, -1), None).flatten().expand(len(curvature)))
+    eigenvalues, vectors = torch.linalg.eigh((curvature + curvature.T) / 2)
+    rate = damping.rate(gamma.view(1, 1, -1), eigenvalues.view(1, 1, -1)).flatten()
+    return -(vectors * rate) @ vectors.T
+
+
 def _problem(laplacian: Laplacian, damping: Damping, c: Tensor, gamma: Tensor, u: Tensor, v: Tensor) -> Problem:
     size = len(u)
     u3, v3 = u.view(1, 1, -1), v.view(1, 1, -1)
@@ -96,7 +106,7 @@ def _problem(laplacian: Laplacian, damping: Damping, c: Tensor, gamma: Tensor, u
     system = WaveSystem(laplacian.bind(u3), speed_squared, damping, gamma3, modes=lambda: laplacian.modes(u3))
     curvature = dense_matrix(laplacian, (size,))
     stiffness = c.square()[:, None] * curvature
-    friction = gamma * curvature if damping.in_modes else -torch.diag(gamma.expand(size))
+    friction = _friction(damping, gamma, curvature)
     omega_max = math.sqrt(-torch.linalg.eigvals(stiffness).real.min().item())
     identity = torch.eye(size, dtype=torch.float64)
     generator = torch.cat([torch.cat([torch.zeros_like(identity), identity], 1), torch.cat([stiffness, friction], 1)])
