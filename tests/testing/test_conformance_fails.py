@@ -459,6 +459,14 @@ class SinglePrecisionPotential(WrappedPotential):
         return super().energy(u).float()
 
 
+@breaks("causal_where_declared")
+class PeekingPotential(WrappedPotential):
+    causal = True
+
+    def change(self, u, force):
+        return force - u.mean(-1, keepdim=True)
+
+
 @breaks("batch_independence")
 class BatchMeanPotential(WrappedPotential):
     def change(self, u, force):
@@ -520,6 +528,14 @@ class DetachedDrift(WrappedDrift):
 class SinglePrecisionDrift(WrappedDrift):
     def change(self, u, carried, time):
         return carried.float()
+
+
+@breaks("causal_where_declared")
+class PeekingDrift(WrappedDrift):
+    causal = True
+
+    def change(self, u, carried, time):
+        return carried - u.mean(-1, keepdim=True)
 
 
 @breaks("batch_independence")

@@ -16,6 +16,7 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.testing.causality import check_causal
 from wavezoo.wave.drifts.base import Drift
 
 Build = Callable[[int, int], Drift]
@@ -65,6 +66,13 @@ def time_by_channel(build: Build) -> None:
         for channel, time in enumerate(times):
             alone = drift.carry(u, time.view(1))
             require_close(together[:, channel], alone[:, channel], f"channel {channel} has another's time")
+
+
+def causal_where_declared(build: Build) -> None:
+    """Where declared, nothing is carried from later positions to earlier ones."""
+    drift = build(3, 1).double()
+    if drift.causal:
+        check_causal(lambda u: drift.carry(u, _time(0.7)), random_input((2, 3, 9)))
 
 
 def gradient_to_every_parameter(build: Build) -> None:
@@ -141,6 +149,7 @@ CHECKS = [
     norm_is_kept,
     smooth_waves_move_exactly,
     time_by_channel,
+    causal_where_declared,
     gradient_to_every_parameter,
     gradcheck,
     dtype_and_device,

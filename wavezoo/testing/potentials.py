@@ -16,6 +16,7 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.testing.causality import check_causal
 from wavezoo.wave.damping.none import NoDamping
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.laplacians.spectral import SpectralLaplacian
@@ -90,6 +91,13 @@ def energy_is_conserved(build: Build) -> None:
     require(swing <= 0.002, f"the energy swings by {swing:.2e}")
 
 
+def causal_where_declared(build: Build) -> None:
+    """Where declared, no force depends on later displacements."""
+    potential = build(3, 1).double()
+    if potential.causal:
+        check_causal(potential.force, random_input((2, 3, 9)))
+
+
 def gradient_to_every_parameter(build: Build) -> None:
     """Every parameter has a gradient that is not zero."""
     for potential, grid in _on_grids(build):
@@ -160,6 +168,7 @@ CHECKS = [
     stiffness_is_true_and_tight,
     bounded_where_declared,
     energy_is_conserved,
+    causal_where_declared,
     gradient_to_every_parameter,
     gradcheck,
     dtype_and_device,
