@@ -1,4 +1,5 @@
 import os
+import sys
 
 # Only what the repository holds: neither plugins nor data that happen to be installed or reachable.
 os.environ["WAVEZOO_LOAD_PLUGINS"] = ""
@@ -8,6 +9,7 @@ import hypothesis
 import pytest
 import torch
 
+from wavezoo.cli.app import main
 from wavezoo.plugins.registry import registry
 
 torch.set_num_threads(1)
@@ -21,3 +23,19 @@ def scratch_registry():
     """The registry, which forgets afterwards what a test adds to it."""
     with registry.scratch():
         yield registry
+
+
+@pytest.fixture
+def wavezoo_(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; return its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["wavezoo", *map(str, arguments)])
+        # The command leaves the process also when all went well.
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return run

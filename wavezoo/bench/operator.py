@@ -145,6 +145,8 @@ def _contenders(x: Tensor, compiled: bool) -> Iterator[Contender]:
         # Compiled, reverse is recompute.
         if compiled and gradient != "reverse":
             yield _layer(f"layer: wavezoo, {gradient}, compiled", layer, x, torch.compile(layer, fullgraph=True))
+    # What models are built of unless they are told otherwise.
+    yield _layer("layer: wavezoo, closed form", create_operator(channels, ndim, "closed_form").to(device), x)
     yield _layer("layer: attention", create_mixer(channels, ndim, "attention").to(device), x)
     name = "layer: depthwise 7" if ndim == 1 else "layer: depthwise 7x7"
     yield _layer(name, create_mixer(channels, ndim, "depthwise").to(device), x)
