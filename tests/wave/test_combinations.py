@@ -96,11 +96,16 @@ def label(choice):
     return "-".join(str(name) for axis, name in choice.items() if name != DEFAULTS[axis]) or "defaults"
 
 
+def by_cost(choice):
+    """Schemes one by one in the default run, their pairs in the slow one."""
+    return pytest.param(choice, id=label(choice), marks=[pytest.mark.slow] if "-" in label(choice) else [])
+
+
 def random(*shape, dtype=torch.float64, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
-@pytest.mark.parametrize("choice", COMBINATIONS, ids=label)
+@pytest.mark.parametrize("choice", [by_cost(choice) for choice in COMBINATIONS])
 def test_every_combination_runs_on_any_grid_and_trains(choice):
     for grid in grids_of(choice["laplacian"]):
         operator = build(**choice, ndim=len(grid), initial_velocity="projected", readout="projected")
@@ -114,18 +119,13 @@ def test_every_combination_runs_on_any_grid_and_trains(choice):
             assert parameter.grad.any(), name
 
 
-@pytest.mark.parametrize("choice", COMBINATIONS, ids=label)
+@pytest.mark.parametrize("choice", [by_cost(choice) for choice in COMBINATIONS])
 def test_meta_and_fake_tensors(choice):
     shape = (2, 3, *grids_of(choice["laplacian"])[-1])
     operator = build(**choice)
     assert operator.to("meta")(torch.empty(shape, device="meta")).shape == shape
     with FakeTensorMode(allow_non_fake_inputs=True):
         assert build(**choice)(torch.empty(shape)).shape == shape
-
-
-def by_cost(choice):
-    """Schemes one by one in the default run, their pairs in the slow one."""
-    return pytest.param(choice, id=label(choice), marks=[pytest.mark.slow] if "-" in label(choice) else [])
 
 
 @pytest.mark.parametrize("choice", [by_cost(choice) for choice in COMBINATIONS])
@@ -137,7 +137,7 @@ def test_compiles_into_one_graph(choice):
     torch.testing.assert_close(compiled(x), operator(x))
 
 
-@pytest.mark.parametrize("choice", COMBINATIONS, ids=label)
+@pytest.mark.parametrize("choice", [by_cost(choice) for choice in COMBINATIONS])
 def test_a_grid_of_one_cell_an_empty_batch_and_nan(choice):
     grid = grids_of(choice["laplacian"])[-1]
     operator = build(**choice)
