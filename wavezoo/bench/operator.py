@@ -132,12 +132,11 @@ def _contenders(x: Tensor, compiled: bool) -> Iterator[Contender]:
         return u
 
     dt = operator.dt.detach()
+    learned = () if operator.log_dt is None else (operator.log_dt,)
     yield Contender("solver: naive", lambda u, c, g: naive_solution(u, c, g, dt, operator.steps), given, ())
-    yield Contender("solver: wavezoo", solver(operator), given, (operator.log_dt,))
+    yield Contender("solver: wavezoo", solver(operator), given, learned)
     if compiled:
-        yield Contender(
-            "solver: wavezoo, compiled", torch.compile(solver(operator), fullgraph=True), given, (operator.log_dt,)
-        )
+        yield Contender("solver: wavezoo, compiled", torch.compile(solver(operator), fullgraph=True), given, learned)
     yield Contender("solver: bare k + 1 Laplacians", bare, (x,), ())
     for gradient in ("store", "recompute", "reverse"):
         layer = create_operator(channels, ndim, gradient=gradient).to(device)

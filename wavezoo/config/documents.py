@@ -195,7 +195,8 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise self._error(event.start_mark.line, "a second document begins here; give one")
+                    line = event.start_mark.line if event.start_mark else 0
+                    raise self._error(line, "a second document begins here; give one")
             elif isinstance(event, yaml.NodeEvent):
                 content = self._value(event, events, ())
         return content
