@@ -24,10 +24,10 @@ def fits(**choices):
         pytest.skip("refused when it is built")
 
 
-def alternating(operator, speeds, gammas, size=16):
+def alternating(operator, speeds, gammas, size=16, dtype=torch.float64):
     """A medium that changes from cell to cell where the schemes allow it, else from channel to channel."""
     requires = [operator.integrator.requires, operator.damping.requires]
-    u = random(1, 2, size)
+    u = random(1, 2, size, dtype=dtype)
     odd = torch.arange(size) % 2
 
     def field(values, uniform):
@@ -63,21 +63,18 @@ def test_with_the_guard_no_medium_makes_waves_grow(integrator, damping):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("gradient_free", ["limit"])
 @pytest.mark.parametrize("integrator", LIMITED)
-def test_with_the_guard_no_medium_makes_waves_grow_in_ten_thousand_steps(integrator, gradient_free, dtype):
+def test_with_the_guard_no_medium_makes_waves_grow_in_ten_thousand_steps(integrator, dtype):
     for damping in registry.schemes("damping"):
         try:
-            operator = wavezoo.create_operator(
-                2, 1, integrator=integrator, damping=damping, dt=1.0, courant_guard=gradient_free
-            ).to(dtype)
+            operator = wavezoo.create_operator(2, 1, integrator=integrator, damping=damping, dt=1.0)
         except wavezoo.WavezooError:
             continue
         for speeds in SPEEDS:
             for gammas in GAMMAS:
-                u, _ = alternating(operator.double(), speeds, gammas)
-                u, system = alternating(operator, speeds, gammas)
-                assert growth(operator, u.to(dtype), system, 10_000) <= 1e4, (damping, speeds, gammas)
+                u, system = alternating(operator, speeds, gammas, dtype=dtype)
+                # A mean velocity that nothing damps carries a constant along.
+                assert growth(operator, u, system, 10_000) <= 1e4, (damping, speeds, gammas)
 
 
 @pytest.mark.parametrize("damping", registry.schemes("damping"))

@@ -62,7 +62,11 @@ class Laplacian(Scheme, nn.Module, ABC):
         """
 
     def modes(self, u: Tensor) -> Modes:
-        """Return the eigenvectors for fields like ``u``; a Laplacian that declares ``diagonal`` overrides this."""
+        """Return the eigenvectors for fields like ``u``, ``(B, C, *G)``; one that declares ``diagonal`` overrides this.
+
+        Raises:
+            WavezooError: if the Laplacian has none.
+        """
         raise WavezooError(f"{type(self).__name__} is diagonal in no basis that it could offer.")
 
     def as_products(self) -> None:
