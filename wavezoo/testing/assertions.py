@@ -99,11 +99,13 @@ def require_full_initialisation(build: Callable[[], nn.Module]) -> None:
             require(torch.equal(value, expected[name]), f"reset_parameters gives {name} another value than a fresh one")
 
 
-def require_gradcheck(function: Callable[..., Tensor], *inputs: Tensor) -> None:
+def require_gradcheck(function: Callable[..., Tensor], *inputs: Tensor, forward_mode: bool = True) -> None:
     """Raise AssertionError unless analytic and numerical gradients agree in float64, backwards and in forward mode."""
     arguments = [each.detach().clone().requires_grad_() for each in inputs]
     agree = torch.autograd.gradcheck(function, arguments, raise_exception=False)
     require(agree, "gradients differ from numerical ones")
+    if not forward_mode:
+        return
     with warnings.catch_warnings():
         # torch compiles some of its own forward-mode rules in a way that it warns of.
         warnings.simplefilter("ignore", FutureWarning)
