@@ -132,7 +132,7 @@ class WaveOperator(nn.Module):
         self.damping_field = damping_field
         self.potential = potential
         self.drift = drift
-        self.initial_dt = dt
+        self.initial_dt = float(dt)
         self.register_parameter("log_dt", nn.Parameter(torch.empty(1)) if learn_dt else None)
         self.velocity_projection = conv(ndim)(channels, channels, 1) if initial_velocity == "projected" else None
         self.readout_projection = conv(ndim)(2 * channels, channels, 1) if readout == "projected" else None
