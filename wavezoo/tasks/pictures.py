@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from einops import rearrange
 from torch import Tensor
 
 from wavezoo.files import writing
@@ -57,7 +58,7 @@ def _picture(values: Tensor) -> Tensor:
     if len(values) != 3:
         return values[0]
     least, greatest = values.min(), values.max()
-    return ((values - least) / (greatest - least).clamp(min=1e-12)).permute(1, 2, 0)
+    return rearrange((values - least) / (greatest - least).clamp(min=1e-12), "c h w -> h w c")
 
 
 def _scale(target: Tensor) -> dict[str, Any]:

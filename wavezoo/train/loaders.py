@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -107,7 +108,7 @@ class ImageBatches(Batches):
     ) -> None:
         super().__init__(split)
         # The array itself: a copy with channels first would double what a set of images takes.
-        self.images = torch.from_numpy(cast(np.ndarray, split.inputs)).permute(0, 3, 1, 2)
+        self.images = rearrange(torch.from_numpy(cast(np.ndarray, split.inputs)), "m h w c -> m c h w")
         scale = 1 if self.images.is_floating_point() else 255
         self.mean = torch.tensor(facts.mean).view(-1, 1, 1) * scale
         self.std = torch.tensor(facts.std).view(-1, 1, 1) * scale
@@ -198,7 +199,7 @@ class PixelSequences(Dataset[Any]):
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
         images, targets = self.images.__getitems__(keys)
-        pixels = images.flatten(2).mT
+        pixels = rearrange(images, "b c h w -> b (h w) c")
         if self.facts.target != "class":
             targets = targets.flatten(-2)
         if not self.facts.tokens:
