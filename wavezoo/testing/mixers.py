@@ -130,7 +130,8 @@ def _built(build: Build, ndim: int, *, causal: bool = False) -> Mixer:
 
 
 def _ndims(build: Build) -> Sequence[int]:
-    ndims: Sequence[int] = getattr(build, "func", build).ndims
+    scheme: Any = getattr(build, "func", build)
+    ndims: Sequence[int] = scheme.ndims
     return ndims
 
 

@@ -47,7 +47,8 @@ def quadratic_where_declared(build: Build) -> None:
     for potential, grid in _on_grids(build):
         u = random_input((2, 3, *grid))
         stiffness = potential.stiffness(u).expand_as(u)
-        uniform = torch.equal(stiffness, stiffness[(..., *[slice(0, 1)] * len(grid))].expand_as(u))
+        first_cell = (slice(None), slice(None), *[slice(0, 1)] * len(grid))
+        uniform = torch.equal(stiffness, stiffness[first_cell].expand_as(u))
         found = uniform and torch.allclose(potential.force(u), -stiffness * u)
         require(found == potential.quadratic, f"quadratic is {potential.quadratic}, observed {found}")
 
