@@ -2,7 +2,8 @@
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from operator import index
 from typing import SupportsIndex
 
@@ -13,7 +14,13 @@ MOST_LETTERS = 120
 
 
 class WavezooError(ValueError):
-    """Something the user gave cannot work; the message says what, what is allowed and what to do."""
+    """Something the user gave cannot work; the message says what, what is allowed and what to do.
+
+    Attributes:
+        keys: the keys, outermost first, under which it was given; empty where that is not known.
+    """
+
+    keys: tuple[str, ...] = ()
 
 
 class UnmetRequirement(WavezooError):  # noqa: N818
@@ -46,6 +53,16 @@ class DataWarning(UserWarning):
 
 class ReverseWarning(UserWarning):
     """A trajectory was computed again instead of run backwards; the message says why."""
+
+
+@contextmanager
+def under(key: str) -> Iterator[None]:
+    """Add ``key`` to the `WavezooError.keys` of what is raised inside: what it complains of was given there."""
+    try:
+        yield
+    except WavezooError as error:
+        error.keys = (key, *error.keys)
+        raise
 
 
 def shown(value: object) -> str:

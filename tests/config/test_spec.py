@@ -7,7 +7,8 @@ import torch
 import wavezoo
 from wavezoo.config.options import scheme_options
 from wavezoo.config.presets import OPERATOR_CHOICES, PRESETS
-from wavezoo.config.spec import OperatorChoices, mixer_spec, operator_spec, scheme_spec
+from wavezoo.config.scheme import scheme_spec
+from wavezoo.config.spec import OperatorChoices, mixer_spec, operator_spec
 from wavezoo.plugins.axes import AXES, ROLES
 from wavezoo.plugins.registry import Registry, registry
 from wavezoo.wave import ConstantField, Laplacian, ParameterField, SpectralLaplacian, WaveOperator, Yoshida4

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from wavezoo.errors import WavezooError, not_allowed, shown
+from wavezoo.errors import WavezooError, not_allowed, shown, under
 
 
 def scheme_options(scheme: Callable[..., object]) -> dict[str, Any]:
@@ -48,17 +48,11 @@ def check_options(
     known = list(known)
     checked = {}
     for option, value in options.items():
-        if option not in known:
-            raise not_allowed(what, option, known)
-        checked[option] = plain(value)
-        adapter = _adapter(target, option)
-        if adapter is None:
-            continue
-        try:
-            adapter.validate_python(checked[option], strict=True)
-        except ValidationError as error:
-            reason = error.errors(include_input=False, include_url=False)[0]["msg"]
-            raise WavezooError(f"{what} {option} is {shown(value)}: {reason[0].lower()}{reason[1:]}.") from None
+        with under(option):
+            if option not in known:
+                raise not_allowed(what, option, known)
+            checked[option] = plain(value)
+            _check_type(f"{what} {option}", checked[option], _adapter(target, option))
     return checked
 
 
@@ -73,6 +67,16 @@ def plain(value: object) -> Any:
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     return value
+
+
+def _check_type(what: str, value: object, adapter: TypeAdapter[Any] | None) -> None:
+    if adapter is None:
+        return
+    try:
+        adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise WavezooError(f"{what} is {shown(value)}: {reason[0].lower()}{reason[1:]}.") from None
 
 
 @functools.cache

@@ -1,12 +1,13 @@
 """Recipes: what a YAML file may say, checked once, with file, line and key in every error."""
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from wavezoo.config.documents import Document, KeyPath, dump, overridden, parse, read_with_bases
 from wavezoo.errors import WavezooError, nearest_first, not_allowed
@@ -159,6 +160,26 @@ class Recipe(Section):
     save_every_minutes: Positive = 10.0
     plugins: tuple[str, ...] = ()
 
+    _places: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
+
+    def place(self, *keys: str) -> str:
+        """Return where ``keys``, outermost first, or the section that they belong to, was said: file and line."""
+        known = (self._places[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in self._places)
+        return next(known, f"recipe {self.name}")
+
+    @contextmanager
+    def located(self, *keys: str) -> Iterator[None]:
+        """Say of what is raised inside where the recipe says it: below ``keys``, outermost first.
+
+        Raises:
+            WavezooError: what was raised, with file, line and key before it.
+        """
+        try:
+            yield
+        except WavezooError as error:
+            where = (*keys, *error.keys)
+            raise WavezooError(f"{self.place(*where)}: {'.'.join(where)}: {error}") from error
+
     @field_validator("task", mode="before")
     @classmethod
     def _task_by_name(cls, task: Any) -> Any:
@@ -246,7 +267,7 @@ def dump_recipe(recipe: Recipe) -> str:
 
 def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """Return ``recipe`` with ``key=value`` in place of some of its own, checked as `load_recipe` does."""
-    document = overridden(Document(recipe.model_dump(mode="json"), {}), overrides)
+    document = overridden(Document(recipe.model_dump(mode="json"), recipe._places), overrides)
     return _checked(document, Path(recipe.name))
 
 
@@ -254,6 +275,7 @@ def _checked(document: Document, path: Path) -> Recipe:
     _refuse_moved(document, path)
     try:
         recipe = Recipe.model_validate(document.content)
+        recipe._places.update(document.places)
     except ValidationError as error:
         raise WavezooError("\n".join(_explain(each, document.places, path) for each in error.errors())) from None
     _check_data_options(recipe.data, document.places, path)

@@ -1,28 +1,22 @@
-"""From names to objects: what a keyword argument or a recipe says of schemes is checked once, and builds them after.
+"""From names to objects: what a keyword argument or a recipe says of wave operators and mixers is checked once.
 
-A scheme is given by its name, ``"pefrl"``, or as a mapping with its options, ``{"name": "finite_difference",
-"order": 4}``; "none" or None stand for no scheme where an axis allows it.
+Schemes are given as `wavezoo.config.scheme` says.
 """
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, get_args
+from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from wavezoo.config.options import annotations, check_options, scheme_options
+from wavezoo.config.options import check_options, scheme_options
 from wavezoo.config.presets import OPERATOR_CHOICES, Preset, find_preset
-from wavezoo.errors import PluginError, UnmetRequirement, WavezooError, not_allowed, require_whole, shown
+from wavezoo.config.scheme import SchemeChoice, SchemeSpec, optional_spec, scheme_spec
+from wavezoo.errors import UnmetRequirement, WavezooError, not_allowed, require_whole, under
 from wavezoo.mixers.base import Mixer
-from wavezoo.plugins.axes import AXES, ROLES, Axis
-from wavezoo.plugins.registry import Plugin, Registry, registry
+from wavezoo.plugins.axes import AXES, ROLES
+from wavezoo.plugins.registry import Registry, registry
 from wavezoo.wave.operator import WaveOperator
-from wavezoo.wave.scheme import Scheme
-
-SchemeChoice = str | Mapping[str, Any]
-
-NO_SCHEME = "none"
 
 
 class OperatorChoices(TypedDict, total=False):
@@ -43,55 +37,6 @@ class OperatorChoices(TypedDict, total=False):
     courant_guard: str
     gradient: str
     causal: bool
-
-
-@dataclass(frozen=True)
-class SchemeSpec:
-    """A scheme that was chosen by name, with checked options.
-
-    Attributes:
-        axis: its axis.
-        name: its name.
-        scheme: its class.
-        plugin: the plugin that brought it.
-        options: its options; schemes among them are specs themselves.
-    """
-
-    axis: Axis
-    name: str
-    scheme: type[Scheme]
-    plugin: Plugin
-    options: Mapping[str, Any]
-
-    def build(self, **given: Any) -> Any:
-        """Build the scheme.
-
-        Args:
-            **given: what stands before its options, ``channels`` and ``ndim``, and the options that whoever builds it
-                adds, such as a field's ``initial``; what a scheme has no use for is left out.
-
-        Raises:
-            WavezooError: if the scheme refuses an option.
-            PluginError: naming the plugin, if its constructor fails in another way.
-        """
-        known = scheme_options(self.scheme)
-        options = {name: given[name] for name in self.axis.given if name in known and name in given}
-        options |= self.options
-        # A scheme inside another starts where that one does.
-        inner = {**given, **{name: value for name, value in options.items() if name in given}}
-        for name, value in options.items():
-            if isinstance(value, SchemeSpec):
-                options[name] = value.build(**inner)
-        try:
-            return self.scheme(*[given[name] for name in self.axis.built_with], **options)
-        except WavezooError:
-            raise
-        # A plugin may raise anything, and whoever reads the message must know whose it is.
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{self.axis.singular} {self.name!r} of the plugin {self.plugin.name!r} ({self.plugin.source}) cannot "
-                f"be built: {type(error).__name__}: {error}"
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -121,7 +66,8 @@ class OperatorSpec:
         for role, spec in self.schemes.items():
             default = self.preset.choices[role]
             initial = {"initial": default["initial"]} if isinstance(default, Mapping) else {}
-            built[role] = None if spec is None else spec.build(channels=channels, ndim=ndim, **initial)
+            with under(role):
+                built[role] = None if spec is None else spec.build(channels=channels, ndim=ndim, **initial)
         try:
             return WaveOperator(channels, **built, **self.options)
         except UnmetRequirement as error:
@@ -225,15 +171,21 @@ def operator_spec(
     Raises:
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
-    base = find_preset(preset)
+    with under("preset"):
+        base = find_preset(preset)
     given = {name: value for name, value in choices.items() if name not in ROLES}
     known = [name for name in OPERATOR_CHOICES if name not in ROLES]
     what = "option of the wave operator"
     for name in given:
         if name not in known:
-            raise not_allowed(what, name, OPERATOR_CHOICES)
+            with under(name):
+                raise not_allowed(what, name, OPERATOR_CHOICES)
     options = {name: base.choices[name] for name in known} | check_options(what, given, WaveOperator, known)
-    schemes = {role: optional_spec(axis, {**base.choices, **choices}[role], registry) for role, axis in ROLES.items()}
+    chosen: dict[str, Any] = {**base.choices, **choices}
+    schemes = {}
+    for role, axis in ROLES.items():
+        with under(role):
+            schemes[role] = optional_spec(axis, chosen[role], registry)
     damping = schemes["damping"]
     if "damping_field" not in choices and (damping is None or not getattr(damping.scheme, "uses_gamma", True)):
         schemes["damping_field"] = None
@@ -258,10 +210,10 @@ def mixer_spec(
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
     axis = AXES["mixers"]
-    name, own = _split(axis, mixer)
-    if reserved := next((option for option in axis.given if option in own), None):
-        raise WavezooError(f"{reserved} is no option of the mixer {name} itself; give it to the model.")
-    scheme = scheme_spec(axis, mixer, registry)
+    with under("mixer"):
+        scheme = scheme_spec(axis, mixer, registry)
+        if reserved := next((option for option in axis.given if option in scheme.options), None):
+            raise WavezooError(f"{reserved} is no option of the mixer {scheme.name} itself; give it to the model.")
     if "operator" in scheme_options(scheme.scheme):
         operator = operator_spec(preset, registry, **choices)
         return MixerSpec(scheme, operator, preset, operator.options["causal"], registry)
@@ -269,42 +221,29 @@ def mixer_spec(
     causal = check_options("option of a mixer", {"causal": choices.pop("causal", False)}, WaveOperator, ["causal"])
     if choices:
         first = next(iter(choices))
-        raise WavezooError(f"{first} is an option of a wave operator, and the mixer {scheme.name} has none. Drop it.")
+        with under(first):
+            raise WavezooError(
+                f"{first} is an option of a wave operator, and the mixer {scheme.name} has none. Drop it."
+            )
     return MixerSpec(scheme, None, preset, causal["causal"], registry)
 
 
-def optional_spec(axis: Axis, choice: SchemeChoice | None, registry: Registry = registry) -> SchemeSpec | None:
-    """As `scheme_spec`, but None for "none" and None on an axis that may be left empty."""
-    if axis.optional and (choice is None or choice == NO_SCHEME):
-        return None
-    return scheme_spec(axis, choice, registry)
-
-
-def scheme_spec(axis: Axis, choice: object, registry: Registry = registry) -> SchemeSpec:
-    """Check what is said of a scheme, and return what builds it.
+def with_schemes(choices: Mapping[str, Any], registry: Registry = registry) -> dict[str, Any]:
+    """Return keyword arguments of a model with checked specs in place of schemes that are said by name.
 
     Args:
-        axis: its axis.
-        choice: its name, or a mapping with ``name`` and options.
-        registry: where the name is looked up.
+        choices: keyword arguments.
+        registry: where the names of schemes are looked up.
 
     Raises:
-        WavezooError: if there is no such scheme, if it has no such option or one of another type, or if one is missing.
+        WavezooError: naming the scheme that there is not, or whose options cannot work, and under which key.
     """
-    name, given = _split(axis, choice)
-    scheme = registry.scheme(axis.name, name)
-    known, hints = scheme_options(scheme), annotations(scheme)
-    what = f"option of the {axis.singular} {name}"
-    inner = {
-        option: scheme_spec(inner_axis, value, registry)
-        for option, value in given.items()
-        if isinstance(value, (str, Mapping)) and (inner_axis := _axis_of(hints.get(option))) is not None
-    }
-    options = check_options(what, {key: value for key, value in given.items() if key not in inner}, scheme, known)
-    for option, default in known.items():
-        if default is inspect.Parameter.empty and option not in {*given, *axis.given}:
-            raise WavezooError(f"{what} {option} is missing; give the {name} as a mapping with name and {option}.")
-    return SchemeSpec(axis, name, scheme, registry.owner(axis.name, name), {**options, **inner})
+    checked = dict(choices)
+    for role, axis in {**ROLES, "mixer": AXES["mixers"]}.items():
+        if choices.get(role) is not None:
+            with under(role):
+                checked[role] = optional_spec(axis, choices[role], registry)
+    return checked
 
 
 def _with_schemes_that_do(error: UnmetRequirement, registry: Registry) -> UnmetRequirement:
@@ -313,22 +252,3 @@ def _with_schemes_that_do(error: UnmetRequirement, registry: Registry) -> UnmetR
     doing = [name for name, scheme in schemes.items() if getattr(scheme, error.fact, None) == error.value]
     listed = f" {error.axis.capitalize()} with {error.fact} = {error.value!r}: {', '.join(doing) or 'none'}."
     return UnmetRequirement(f"{error}{listed}", error.axis, error.fact, error.value)
-
-
-def _split(axis: Axis, choice: object) -> tuple[str, dict[str, Any]]:
-    if isinstance(choice, str):
-        return choice, {}
-    if isinstance(choice, Mapping) and isinstance(choice.get("name"), str):
-        return choice["name"], {str(key): value for key, value in choice.items() if key != "name"}
-    hint = 'give a name, or a mapping with a name and options, such as {"name": "finite_difference", "order": 4}.'
-    if isinstance(choice, axis.contract) or (inspect.isclass(choice) and issubclass(choice, axis.contract)):
-        hint += " To use objects of your own, build a wavezoo.WaveOperator, or register the class in a plugin."
-    raise WavezooError(f"{axis.singular} is given as {shown(choice)}; {hint}")
-
-
-def _axis_of(annotation: object) -> Axis | None:
-    """Return the axis whose schemes an option of this type takes."""
-    for each in (annotation, *get_args(annotation)):
-        if inspect.isclass(each) and issubclass(each, Scheme):
-            return next((axis for axis in AXES.values() if issubclass(each, axis.contract)), None)
-    return None

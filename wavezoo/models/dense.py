@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typing_extensions import Unpack
 
-from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec
+from wavezoo.config.scheme import SchemeChoice
+from wavezoo.config.spec import OperatorChoices, mixer_spec
 from wavezoo.errors import WavezooError, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,

@@ -16,7 +16,8 @@ from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from wavezoo.config.spec import MixerSpec, OperatorChoices, SchemeChoice, mixer_spec
+from wavezoo.config.scheme import SchemeChoice
+from wavezoo.config.spec import MixerSpec, OperatorChoices, mixer_spec
 from wavezoo.errors import WavezooError, not_allowed, require_choice, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,

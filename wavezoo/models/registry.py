@@ -10,7 +10,8 @@ from torch import nn
 
 from wavezoo.config.options import check_options
 from wavezoo.config.presets import OPERATOR_CHOICES
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.config.spec import with_schemes
+from wavezoo.errors import WavezooError, not_allowed, under
 from wavezoo.models.entry import Kind, ModelEntry
 from wavezoo.models.sequence import WavePDESequence
 from wavezoo.plugins.registry import Registry, registry
@@ -34,7 +35,8 @@ def find_model(name: str, registry: Registry = registry) -> ModelEntry:
         description = (entry_point.__doc__ or f"{name}, timm's").strip()
         return ModelEntry(functools.partial(timm.create_model, name), "image", description, entry_point)
     names = [*models, *timm.list_models()]
-    raise not_allowed("model", name, names, "`wavezoo list models` describes ours; any model of timm's works too.")
+    with under("name"):
+        raise not_allowed("model", name, names, "`wavezoo list models` describes ours; any model of timm's works too.")
 
 
 def create_model(name: str, registry: Registry = registry, **kwargs: Any) -> nn.Module:
@@ -104,19 +106,22 @@ def check_model_options(
         registry: where to look first.
 
     Returns:
-        The options, with NumPy's numbers as Python's.
+        The options, with NumPy's numbers as Python's and schemes as checked specs.
 
     Raises:
-        WavezooError: naming the first option that is unknown, reserved or of the wrong type.
+        WavezooError: naming the first option that is unknown, reserved or of the wrong type, and schemes that there are
+            not.
     """
     known = model_options(name, registry)
     for option in reserved:
         if option in options:
-            raise WavezooError(f"model.{option} follows from the data set. Leave it out.")
+            with under(option):
+                raise WavezooError(f"{option} follows from the data set. Leave it out.")
     if known is None:
         return dict(options)
     entry = find_model(name, registry)
-    return check_options("model option", options, entry.constructor or entry.build, [*known])
+    checked = check_options("model option", options, entry.constructor or entry.build, [*known])
+    return with_schemes(checked, registry) if _takes_operator(entry) else checked
 
 
 def takes_image_size(name: str, registry: Registry = registry) -> bool:

@@ -14,8 +14,9 @@ from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from wavezoo.config.spec import OperatorChoices, SchemeChoice, mixer_spec
-from wavezoo.errors import WavezooError, require_choice, require_whole
+from wavezoo.config.scheme import SchemeChoice
+from wavezoo.config.spec import OperatorChoices, mixer_spec
+from wavezoo.errors import WavezooError, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,

@@ -73,21 +73,22 @@ def build_model(recipe: Recipe, facts: Facts, task: Task) -> nn.Module:
         WavezooError: if the model, a scheme or an option is unknown or cannot work, or if data or task do not fit it.
     """
     registry.require(recipe.plugins)
-    name = recipe.model.name
-    given = _given(recipe, facts, task)
-    options = check_model_options(name, recipe.model.options, [*given, "device", "dtype"])
-    try:
-        model = create_model(name, **given, **options)
-    except WavezooError:
-        raise
-    except TypeError as error:
-        raise WavezooError(f"model: {error}. `wavezoo describe {name}` shows what it takes.") from error
-    except Exception as error:
-        if name in registry.models():
+    with recipe.located("model"):
+        name = recipe.model.name
+        given = _given(recipe, facts, task)
+        options = check_model_options(name, recipe.model.options, [*given, "device", "dtype"])
+        try:
+            model = create_model(name, **given, **options)
+        except WavezooError:
             raise
-        raise WavezooError(f"{name} cannot be built with {options or 'its defaults'}: {error}.") from error
-    if name not in registry.models():
-        _check_outputs(model, recipe, facts, task)
+        except TypeError as error:
+            raise WavezooError(f"{error}. `wavezoo describe {name}` shows what it takes.") from error
+        except Exception as error:
+            if name in registry.models():
+                raise
+            raise WavezooError(f"{name} cannot be built with {options or 'its defaults'}: {error}.") from error
+        if name not in registry.models():
+            _check_outputs(model, recipe, facts, task)
     return model
 
 
