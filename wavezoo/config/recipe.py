@@ -162,6 +162,10 @@ class Recipe(Section):
 
     _places: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
 
+    def __eq__(self, other: object) -> bool:
+        # Where something was said is no part of what was said.
+        return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
+
     def place(self, *keys: str) -> str:
         """Return where ``keys``, outermost first, or the section that they belong to, was said: file and line."""
         known = (self._places[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in self._places)

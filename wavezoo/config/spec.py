@@ -209,11 +209,7 @@ def mixer_spec(
     Raises:
         WavezooError: naming the choice that cannot work, what is allowed and what to do.
     """
-    axis = AXES["mixers"]
-    with under("mixer"):
-        scheme = scheme_spec(axis, mixer, registry)
-        if reserved := next((option for option in axis.given if option in scheme.options), None):
-            raise WavezooError(f"{reserved} is no option of the mixer {scheme.name} itself; give it to the model.")
+    scheme = _mixer_scheme(mixer, registry)
     if "operator" in scheme_options(scheme.scheme):
         operator = operator_spec(preset, registry, **choices)
         return MixerSpec(scheme, operator, preset, operator.options["causal"], registry)
@@ -239,11 +235,21 @@ def with_schemes(choices: Mapping[str, Any], registry: Registry = registry) -> d
         WavezooError: naming the scheme that there is not, or whose options cannot work, and under which key.
     """
     checked = dict(choices)
-    for role, axis in {**ROLES, "mixer": AXES["mixers"]}.items():
+    if choices.get("mixer") is not None:
+        checked["mixer"] = _mixer_scheme(choices["mixer"], registry)
+    for role, axis in ROLES.items():
         if choices.get(role) is not None:
             with under(role):
                 checked[role] = optional_spec(axis, choices[role], registry)
     return checked
+
+
+def _mixer_scheme(mixer: SchemeChoice, registry: Registry) -> SchemeSpec:
+    axis = AXES["mixers"]
+    with under("mixer"):
+        if isinstance(mixer, Mapping) and (reserved := next((each for each in axis.given if each in mixer), None)):
+            raise WavezooError(f"{reserved} is no option of the mixer itself; give it to the model.")
+        return scheme_spec(axis, mixer, registry)
 
 
 def _with_schemes_that_do(error: UnmetRequirement, registry: Registry) -> UnmetRequirement:

@@ -16,7 +16,7 @@ from typing_extensions import Unpack
 
 from wavezoo.config.scheme import SchemeChoice
 from wavezoo.config.spec import OperatorChoices, mixer_spec
-from wavezoo.errors import WavezooError, require_whole
+from wavezoo.errors import WavezooError, require_choice, require_whole
 from wavezoo.models.backbone import (
     MLP_RATIO,
     Backbone,
