@@ -117,7 +117,11 @@ def test_the_wave_can_be_imported_alone():
     assert run.stdout.split() == []
 
 
-@pytest.mark.parametrize("file", [*FILES, PACKAGE / "__init__.py"], ids=lambda file: str(file.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "file",
+    [*FILES, PACKAGE / "__init__.py", *Path(__file__).parent.rglob("*.py")],
+    ids=lambda file: str(file.relative_to(PACKAGE.parent)),
+)
 def test_files_are_short(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
