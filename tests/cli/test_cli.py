@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 import pytest
 
+from wavezoo.config.presets import PRESETS
 from wavezoo.config.recipe import recipe_names
 from wavezoo.data import find_dataset
 from wavezoo.plugins.axes import AXES
@@ -116,6 +117,14 @@ def test_list_and_describe_every_scheme(axis, wavezoo_):
         assert code == 0
         assert "Facts:" in description
         assert scheme.__doc__.splitlines()[0] in description
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_describe_a_preset(name, wavezoo_):
+    code, out, _ = wavezoo_("describe", name)
+    assert code == 0
+    assert all(f"  {choice} " in out for choice in PRESETS[name].choices)
+    assert all(reason in out for reason in PRESETS[name].idle.values())
 
 
 def test_list_and_describe_the_rest(wavezoo_):

@@ -17,7 +17,7 @@ from wavezoo.wave.scheme import Scheme
 
 
 def describe(name: str) -> str:
-    """Return what the scheme, model, recipe, data set or task called ``name`` is; all of them, if there are several.
+    """Return what the scheme, model, recipe, data set, task or preset called ``name`` is; all of them, if several are.
 
     Raises:
         WavezooError: if there is none.
@@ -32,8 +32,10 @@ def describe(name: str) -> str:
         texts.append(_describe_dataset(registry.datasets()[name]))
     if name in registry.tasks():
         texts.append(f"task {name}\n\n{inspect.getdoc(registry.tasks()[name])}")
+    if name in PRESETS:
+        texts.append(_describe_preset(name))
     if not texts:
-        raise not_allowed("name", name, [known for kind in KINDS for known, _ in list_names(kind)])
+        raise not_allowed("name", name, [*PRESETS, *(known for kind in KINDS for known, _ in list_names(kind))])
     return "\n\n\n".join(texts)
 
 
@@ -63,6 +65,14 @@ def _describe_model(name: str) -> str:
         f"model {name}\n\n{entry.description}\n\n{inspect.getdoc(type(model))}\n\nFacts:\n{_table(facts)}\n\n"
         f"Options and their defaults:\n{_table(defaults)}\n\nPresets:\n{_presets()}"
     )
+
+
+def _describe_preset(name: str) -> str:
+    preset = PRESETS[name]
+    idle = (
+        f"Idle as long as the others are the preset's:\n{_table(dict(preset.idle))}" if preset.idle else "None is idle."
+    )
+    return f"preset {name}\n\n{preset.description}\n\nChoices:\n{_table(dict(preset.choices))}\n\n{idle}"
 
 
 def _presets() -> str:
