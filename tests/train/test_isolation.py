@@ -102,7 +102,7 @@ def test_a_removed_run_folder_ends_the_training(tmp_path, monkeypatch, quickstar
 
 def test_no_layer_without_a_bound_is_simulated(tmp_path, monkeypatch, quickstart):
     monkeypatch.delattr(WaveOperator, "simulate")
-    train(quickstart("epochs=1"), tmp_path / "run", "cpu")
+    assert train(quickstart("epochs=1"), tmp_path / "run", "cpu").epochs == 1
 
 
 def test_blocks_are_found_by_what_a_model_repeats():
