@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from wavezoo.testing.adjoints import gradient_of_advance
 from wavezoo.testing.assertions import (
     growth,
     random_input,
@@ -302,6 +303,7 @@ CHECKS = [
     reversibility,
     counts_its_accelerations,
     gradcheck,
+    gradient_of_advance,
     dtype_and_device,
     batch_independence,
     copies,

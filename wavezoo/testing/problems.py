@@ -103,7 +103,8 @@ def _problem(laplacian: Laplacian, damping: Damping, c: Tensor, gamma: Tensor, u
     size = len(u)
     u3, v3 = u.view(1, 1, -1), v.view(1, 1, -1)
     speed_squared, gamma3 = c.square().view(1, 1, -1), gamma.view(1, 1, -1)
-    system = WaveSystem(laplacian.bind(u3), speed_squared, damping, gamma3, modes=lambda: laplacian.modes(u3))
+    bound = laplacian.bind(u3)
+    system = WaveSystem(bound, speed_squared, damping, gamma3, modes=lambda: laplacian.modes(u3), transposed=bound)
     curvature = dense_matrix(laplacian, (size,))
     stiffness = c.square()[:, None] * curvature
     friction = _friction(damping, gamma, curvature)

@@ -44,6 +44,7 @@ def like(system: WaveSystem, **changes: Any) -> WaveSystem:
         "damping": system.damping,
         "gamma": system.gamma,
         "modes": lambda: system.modes,
+        "transposed": system.transposed,
     }
     return WaveSystem(**{**given, **changes})
 

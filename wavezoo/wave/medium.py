@@ -57,8 +57,10 @@ def medium(
         finer = (1 / refinement.spacing) ** _degree(laplacian, u)
         square, scale = square * finer * refinement.step**2, scale * refinement.step**2
         gamma_dt = gamma_dt * refinement.step
+    bound = laplacian.bind(u)
+    learned = any(each.requires_grad for each in laplacian.parameters())
     system = WaveSystem(
-        laplacian.bind(u),
+        bound,
         square,
         damping,
         gamma_dt,
@@ -66,6 +68,7 @@ def medium(
         potential=potential,
         potential_scale=scale,
         damping_refinement=finer,
+        transposed=bound if laplacian.self_adjoint and not learned else None,
     )
     guard.check(system, u, laplacian)
     return system

@@ -28,6 +28,20 @@ class WaveState(NamedTuple):
     carried: Any = None
 
 
+class KickCoefficients(NamedTuple):
+    """A kick of a medium, ``v⁺ = decay v + factor push pull``; None for a decay or a push of 1."""
+
+    decay: Tensor | None
+    push: Tensor | None
+    factor: float
+
+
+def kicked(v: Tensor | None, pull: Tensor, decay: Tensor | None, push: Tensor | None, factor: float) -> Tensor:
+    """Return ``decay v + factor push pull``; None for rest, and for a decay or a push of 1."""
+    decayed = pull.new_zeros(()) if v is None else v if decay is None else v * decay
+    return torch.add(decayed, pull, alpha=factor) if push is None else torch.addcmul(decayed, push, pull, value=factor)
+
+
 class WaveSystem:
     """The medium of one forward pass: ``u' = v``, ``v' = c² L u - rate v + force(u)``. All that an integrator sees.
 
@@ -40,6 +54,7 @@ class WaveSystem:
         potential: whose force acts on the wave, if there is one.
         potential_scale: what the force is multiplied by, broadcastable to ``(B, C, *G)``.
         damping_refinement: what the eigenvalues are multiplied by before a damping that acts on modes sees them.
+        transposed: the adjoint of the Laplacian; None unless it is known and the Laplacian needs no gradient itself.
     """
 
     def __init__(
@@ -52,6 +67,7 @@ class WaveSystem:
         potential: Potential | None = None,
         potential_scale: Tensor | float = 1.0,
         damping_refinement: Tensor | float = 1.0,
+        transposed: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.laplacian = laplacian
         self.speed_squared = speed_squared
@@ -59,13 +75,12 @@ class WaveSystem:
         self.gamma = gamma
         self.potential = potential
         self.potential_scale = potential_scale
+        self.transposed = transposed
         self._find_modes = modes
         self._modes: Modes | None = None
         self._damping_refinement = damping_refinement
         self._damping_rate: Tensor | None = None
-        # The speed can wait for the kick, which then takes it in the same pass over memory.
-        self._scales_in_kick = potential is None and not damping.in_modes
-        self._kicks: dict[tuple[KickForm, float], tuple[Tensor | None, Tensor | None, float]] = {}
+        self._kicks: dict[tuple[KickForm, float], KickCoefficients] = {}
 
     @property
     def modes(self) -> Modes:
@@ -85,6 +100,11 @@ class WaveSystem:
         """Whether speed and damping have one value each per sample and channel, and the modes are at hand."""
         uniform = all(size == 1 for field in (self.speed_squared, self.gamma) for size in field.shape[2:])
         return uniform and self._find_modes is not None
+
+    @property
+    def scales_in_kick(self) -> bool:
+        """Whether the pull is the Laplacian alone and a kick multiplies by the speed, in the same pass over memory."""
+        return self.potential is None and not self.damping.in_modes
 
     @property
     def damping_rate(self) -> Tensor:
@@ -108,7 +128,7 @@ class WaveSystem:
 
     def pull(self, u: Tensor) -> Tensor:
         """Return what `kick` makes an acceleration of: the medium at displacement ``u``, shape ``(B, C, *G)``."""
-        return self.laplacian(u) if self._scales_in_kick else self.acceleration(u)
+        return self.laplacian(u) if self.scales_in_kick else self.acceleration(u)
 
     def kick(self, v: Tensor | None, pull: Tensor, dt: float, form: KickForm = whole) -> Tensor:
         """Return the velocity after a damped kick.
@@ -119,17 +139,17 @@ class WaveSystem:
             dt: length of the kick.
             form: `opening`, `closing`, `between` or, by default, `whole`, of `wavezoo.wave.damping`.
         """
+        coefficients = self.coefficients(form, dt)
+        if not self.damping.in_modes:
+            return kicked(v, pull, *coefficients)
+        modes = None if v is None else self.modes.transform(v)
+        return self.modes.inverse(kicked(modes, self.modes.transform(pull), *coefficients))
+
+    def coefficients(self, form: KickForm, dt: float) -> KickCoefficients:
+        """Return what `kick` makes a velocity of, from what `pull` returns; broadcastable to it, or to its modes."""
         if (form, dt) not in self._kicks:
             self._kicks[form, dt] = self._coefficients(form(self.damping, self.damping_rate, dt))
-        decay, push, factor = self._kicks[form, dt]
-        if self.damping.in_modes:
-            pull, v = self.modes.transform(pull), None if v is None else self.modes.transform(v)
-        decayed = pull.new_zeros(()) if v is None else v if decay is None else v * decay
-        if push is None:
-            kicked = torch.add(decayed, pull, alpha=factor)
-        else:
-            kicked = torch.addcmul(decayed, push, pull, value=factor)
-        return self.modes.inverse(kicked) if self.damping.in_modes else kicked
+        return self._kicks[form, dt]
 
     def damped_acceleration(self, u: Tensor, v: Tensor) -> Tensor:
         """Return ``c² L u + force(u) - rate v``, for integrators that do not split."""
@@ -149,8 +169,8 @@ class WaveSystem:
         weighted = torch.where(self.speed_squared > 0, kinetic / self.speed_squared, 0.0)
         return (weighted - u * self.laplacian(u) / 2).flatten(1).sum(1)
 
-    def _coefficients(self, kick: Kick) -> tuple[Tensor | None, Tensor | None, float]:
-        """Return decay and push of a kick for what `pull` returns, and the number by which the push is multiplied."""
+    def _coefficients(self, kick: Kick) -> KickCoefficients:
         if isinstance(kick.push, float):
-            return kick.decay, self.speed_squared if self._scales_in_kick else None, kick.push
-        return kick.decay, kick.push * self.speed_squared if self._scales_in_kick else kick.push, 1.0
+            return KickCoefficients(kick.decay, self.speed_squared if self.scales_in_kick else None, kick.push)
+        push = kick.push * self.speed_squared if self.scales_in_kick else kick.push
+        return KickCoefficients(kick.decay, push, 1.0)

@@ -2,7 +2,6 @@ import torch
 
 from tests.testing.broken import breaks
 from wavezoo.wave.damping.base import closing, opening
-from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.integrators.velocity_verlet import VelocityVerlet
 from wavezoo.wave.integrators.yoshida4 import Yoshida4
 from wavezoo.wave.system import WaveState
@@ -61,6 +60,12 @@ class DetachedVerlet(VelocityVerlet):
         return state._replace(v=state.v.detach() + 0 * state.u)
 
 
+@breaks("gradient_of_advance")
+class ForgettingVerlet(VelocityVerlet):
+    def advance(self, system, u, v, dt, steps, velocity=True):
+        return super().advance(system, u, None if v is None else v.detach(), dt, steps, velocity)
+
+
 @breaks("dtype_and_device")
 class DoublePrecisionVerlet(VelocityVerlet):
     def step(self, system, state, dt):
@@ -97,8 +102,8 @@ class RateVerlet(VelocityVerlet):
         u = state.u + dt * v
         return WaveState(u, decay * (v + dt / 2 * system.acceleration(u)))
 
-    def advance(self, system, u, v, dt, steps, velocity=True):
-        return Integrator.advance(self, system, u, v, dt, steps, velocity)
+    def stages(self, dt, steps, velocity=True):
+        return None
 
 
 @breaks("obeys_a_potential")

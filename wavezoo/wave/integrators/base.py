@@ -5,11 +5,13 @@ are in whatever unit ``dt`` is in, speeds in cells per that unit, damping in its
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from wavezoo.wave.scheme import Scheme
+from wavezoo.wave.splitting import Stage, advanced
 from wavezoo.wave.system import WaveState, WaveSystem
 
 
@@ -47,12 +49,24 @@ class Integrator(Scheme, ABC):
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
         """Return the state a time ``dt`` later; ``dt`` may be negative."""
 
+    def stages(self, dt: float, steps: int, velocity: bool = True) -> Sequence[Stage] | None:
+        """Return a run of ``steps`` steps as kicks and drifts; None, by default, where it is more than that.
+
+        From these `advance` is made, with a gradient that takes one Laplacian a kick and keeps little.
+
+        Args:
+            dt: time step.
+            steps: number of steps, at least 1.
+            velocity: whether the final velocity is wanted.
+        """
+        return None
+
     def advance(
         self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
     ) -> tuple[Tensor, Tensor | None]:
         """Return displacement and velocity after ``steps`` steps.
 
-        One step after the other; a scheme that can do the same for less overrides this.
+        By way of its `stages`, or one step after the other; a scheme that can do the same for less overrides this.
 
         Args:
             system: the medium.
@@ -62,6 +76,9 @@ class Integrator(Scheme, ABC):
             steps: number of steps, at least 1.
             velocity: whether the final velocity is wanted; without, None may stand in its place.
         """
+        if stages := self.stages(dt, steps, velocity):
+            u, v = advanced(system, u, v, stages)
+            return u, v if velocity else None
         state = self.init(system, u, torch.zeros_like(u) if v is None else v)
         for _ in range(steps):
             state = self.step(system, state, dt)

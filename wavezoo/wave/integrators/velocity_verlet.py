@@ -1,12 +1,14 @@
 """Velocity Verlet."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from wavezoo.wave.damping.base import between, closing, opening
 from wavezoo.wave.integrators.base import Integrator
+from wavezoo.wave.splitting import Stage
 from wavezoo.wave.system import WaveState, WaveSystem
 
 
@@ -41,10 +43,6 @@ class VelocityVerlet(Integrator):
         pull = system.pull(u)
         return WaveState(u, system.kick(v, pull, dt / 2, closing), pull)
 
-    def advance(
-        self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
-    ) -> tuple[Tensor, Tensor | None]:
-        for number in range(steps):
-            v = system.kick(v, system.pull(u), dt / 2, between if number else opening)
-            u = torch.add(u, v, alpha=dt)
-        return u, system.kick(v, system.pull(u), dt / 2, closing) if velocity else None
+    def stages(self, dt: float, steps: int, velocity: bool = True) -> Sequence[Stage]:
+        run = [Stage(between if number else opening, dt / 2, dt) for number in range(steps)]
+        return [*run, Stage(closing, dt / 2, 0.0)] if velocity else run
