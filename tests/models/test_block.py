@@ -46,7 +46,7 @@ def test_an_unknown_slot_is_told():
 @pytest.mark.parametrize("preset", ["closed_form", "paper"])
 def test_the_form_of_a_block_follows_its_mixer(mixer, preset):
     spec = mixer_spec(mixer, preset)
-    alone = isinstance(wave_block(32, 2, spec, mlp_ratio=4.0, matching="width").mixer, wavezoo.Mixer)
+    alone = isinstance(wave_block(32, 1, spec, mlp_ratio=4.0, matching="width").mixer, wavezoo.Mixer)
     assert alone == (preset == "paper" and spec.operator is not None)
 
 

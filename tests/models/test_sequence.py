@@ -9,6 +9,7 @@ from timm.optim import create_optimizer_v2
 from torch import nn
 
 import wavezoo
+from tests.mixers.small import small
 from wavezoo.models.registry import names_of_kind
 from wavezoo.models.sequence import SEQUENCE_POOLS
 from wavezoo.plugins.registry import registry
@@ -90,8 +91,8 @@ def padded(length=12, spans=((0, 12), (0, 5), (3, 9), (7, 12), (0, 5))):
 )
 @pytest.mark.parametrize("pool", SEQUENCE_POOLS)
 def test_padding_changes_no_result(options, pool):
-    if options.get("mixer") == "global_filter":
-        options = {"mixer": {"name": "global_filter", "resolution": 5}}
+    if "mixer" in options:
+        options = {"mixer": small(options["mixer"])}
     model = create(global_pool=pool, dtype=torch.float64, **options).eval()
     mask, spans = padded()
     x = sequences(len(spans)).double().masked_fill(~mask.unsqueeze(-1), torch.nan)
@@ -143,7 +144,7 @@ def test_a_causal_model_never_looks_ahead(name, mixer):
         with pytest.raises(wavezoo.WavezooError, match="not causal"):
             create(name, mixer=mixer, causal=True)
         return
-    model = create(name, mixer=mixer, causal=True, global_pool="", dtype=torch.float64).eval()
+    model = create(name, mixer=small(mixer), causal=True, global_pool="", dtype=torch.float64).eval()
     x = sequences().double().requires_grad_()
     logits = model(x)
     for position in range(11):
@@ -179,9 +180,7 @@ def test_optimisation(name):
 
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_learns_which_token_came_first(mixer):
-    model = create(
-        vocab_size=4, num_classes=4, mixer=mixer if mixer != "global_filter" else {"name": mixer, "resolution": 5}
-    )
+    model = create(vocab_size=4, num_classes=4, mixer=small(mixer))
     x = torch.randint(0, 4, (64, 6), generator=torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW(model.parameters(), 0.01)
     for _ in range(150):

@@ -6,6 +6,8 @@ from wavezoo.mixers.depthwise import DepthwiseMixer
 from wavezoo.mixers.global_filter import GlobalFilterMixer
 from wavezoo.mixers.none import NoMixer
 from wavezoo.mixers.pooling import PoolingMixer
+from wavezoo.mixers.recurrent import RecurrentMixer
+from wavezoo.mixers.s4d import S4DMixer
 from wavezoo.mixers.wave import WaveMixer
 
 __all__ = [
@@ -15,5 +17,7 @@ __all__ = [
     "Mixer",
     "NoMixer",
     "PoolingMixer",
+    "RecurrentMixer",
+    "S4DMixer",
     "WaveMixer",
 ]
