@@ -24,6 +24,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, Field(pattern=r"^[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*$", max_length=100)]
 
 FORMAT = 1
+# Beside the recipes lie comparisons, which are none.
+COMPARISONS = "comparisons"
 BUDGETS = ("epochs", "steps", "samples")
 # Keys of older recipes, and what says the same now.
 MOVED: dict[KeyPath, str] = {
@@ -215,7 +217,8 @@ def recipe_folder() -> Path:
 
 def recipe_files() -> dict[str, Path]:
     """Return the files of the recipes that come with wavezoo, by name."""
-    return {path.stem: path for path in sorted(recipe_folder().rglob("*.yaml"), key=lambda path: path.stem)}
+    found = (path for path in recipe_folder().rglob("*.yaml") if path.parent.name != COMPARISONS)
+    return {path.stem: path for path in sorted(found, key=lambda path: path.stem)}
 
 
 def recipe_names() -> list[str]:

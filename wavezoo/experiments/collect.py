@@ -43,7 +43,7 @@ def add(root: Path, name: str, runs: Sequence[Path], title: str = "", caption: s
     summary = found[0][2]
     title = title or summary.recipe
     record = _record(title, caption, summary, varied, seeds, groups)
-    return write_record(root, name, record.model_copy(update={"commit": _commit(root)}))
+    return write_record(root, name, record.model_copy(update={"commit": commit_of(root)}))
 
 
 def _read(run: Path) -> tuple[Settings, Summary]:
@@ -101,7 +101,7 @@ def _record(
         date=time.strftime("%Y-%m-%d"),
         commit="",
         versions=summary.versions,
-        machine=Machine(processor=_processor() if summary.device == "cpu" else summary.device),
+        machine=Machine(processor=processor() if summary.device == "cpu" else summary.device),
         columns=[
             *(settings or [Column(key="recipe", title="recipe", code=True)]),
             Column(key="parameters", title="parameters", unit="K", scale=1e3, digits=1),
@@ -123,13 +123,14 @@ def _row(varied: Sequence[str], values: Sequence[str], summaries: Sequence[Summa
     }
 
 
-def _processor() -> str | None:
+def processor() -> str | None:
+    """Return the processor's model, None where the system does not tell."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
 
 
-def _commit(root: Path) -> str:
+def commit_of(root: Path) -> str:
     """Return the checkout's commit, which says so itself if something is changed."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
     try:

@@ -142,6 +142,14 @@ def _what(kind: Kind) -> str:
     return {"dense": "a model that says something of every pixel"}.get(kind, "a model that says one thing of an image")
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Raise WavezooError if data, task or model of ``recipe`` cannot be found or built; nothing is written."""
+    entry = find_data(recipe.data.name)
+    facts = entry.facts_at(data_source(recipe.data))
+    with torch.random.fork_rng(devices=[]):
+        build_model(recipe, facts, build_task(recipe, facts))
+
+
 @torch.no_grad()
 def _check_outputs(model: nn.Module, recipe: Recipe, facts: Facts, task: Task) -> None:
     """Try a model that is not wavezoo's on one sample."""
