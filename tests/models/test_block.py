@@ -50,11 +50,30 @@ def test_the_form_of_a_block_follows_its_mixer(mixer, preset):
     assert alone == (preset == "paper" and spec.operator is not None)
 
 
+@pytest.mark.parametrize("mixer", ["none", "depthwise", {"name": "attention", "positions": "rotary"}])
+def test_the_convolution_in_front_is_what_the_mixer_declares_or_what_was_asked_for(mixer):
+    spec = mixer_spec(mixer)
+    x = torch.zeros(1, 32, 9)
+    x[..., 4] = 1
+
+    def reached(taps):
+        block = wave_block(32, 1, spec, mlp_ratio=4.0, local_taps=taps)
+        return None if block.mixer.local is None else (block.mixer.local(x) - block.mixer.local(0 * x)).count_nonzero()
+
+    assert reached(None) == (None if isinstance(mixer, dict) else 32 * 3)
+    assert reached(0) is None
+    assert reached(5) == 32 * 5
+    with pytest.raises(wavezoo.WavezooError, match="local_taps is 4"):
+        reached(4)
+
+
+@pytest.mark.parametrize("taps", [None, 0, 7])
 @pytest.mark.parametrize("rule", RULES)
-def test_matching_rules(rule):
+def test_matching_rules(rule, taps):
     sizes = {
         mixer: sum(
-            each.numel() for each in wave_block(32, 1, mixer_spec(mixer), mlp_ratio=3.0, matching=rule).parameters()
+            each.numel()
+            for each in wave_block(32, 1, mixer_spec(mixer), mlp_ratio=3.0, matching=rule, local_taps=taps).parameters()
         )
         for mixer in ("wave", "attention", "none")
     }

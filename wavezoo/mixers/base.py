@@ -28,11 +28,14 @@ class Mixer(Scheme, nn.Module, ABC):
         causality: whether a position depends on positions up to its own only: ``"always"``, ``"optional"``,
             ``"never"``, or ``"operator"`` where that is up to a wave operator's schemes.
         projects: whether it ends in a projection of its channels; the block gives others a gate and a projection.
+        local_taps: how many positions wide a depthwise convolution a block puts in front of it, which tells left from
+            right, where the mixer does not; 0 for none.
     """
 
     ndims: Sequence[int] = (1, 2)
     causality: str
     projects: bool
+    local_taps: int = 3
 
     def __init__(self, channels: int, ndim: int, *, causal: bool = False) -> None:
         super().__init__()

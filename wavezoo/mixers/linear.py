@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wavezoo.mixers.contained import contained
+
 # Positions of a chunk, measured on a CPU: with fewer, more states are carried; with more, products grow. Chunks take as
 # long as a convolution by Fourier transforms or less, up to 16,384 positions, and these leak rounding errors backwards.
 CHUNK, LONG_CHUNK = 64, 128
@@ -59,8 +61,7 @@ def run(system: LinearSystem, x: Tensor, state: Tensor | None = None) -> tuple[T
         Outputs ``(B, C, N)``, and the state after them if one was given.
     """
     batch, channels, length = x.shape
-    poison = (x.detach() * 0).cumsum(-1)
-    x = x.nan_to_num(0.0, 0.0, 0.0)
+    x, poison = contained(x)
     size = min(length, LONG_CHUNK if length >= LONG else CHUNK)
     count = -(-length // size)
     last = length - (count - 1) * size

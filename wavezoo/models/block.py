@@ -99,6 +99,7 @@ def wave_block(
     *,
     mlp_ratio: float,
     matching: str = "parameters",
+    local_taps: int | None = None,
     norm: str = "layer",
     drop_path: float = 0.0,
 ) -> Block:
@@ -110,13 +111,14 @@ def wave_block(
         mixer: builds the mixer, which stands in a `GatedMixer` unless its spec is plain.
         mlp_ratio: hidden channels of the MLP as a multiple of C, see `hidden_channels`.
         matching: the rule for them.
+        local_taps: width of the depthwise convolution in front of the mixer, see `placed`.
         norm: what normalises the input of mixer and MLP, ``"layer"`` or ``"batch"``; see `norm_layer`.
         drop_path: rate of stochastic depth.
 
     Raises:
         WavezooError: if the mixer cannot work, or if it leaves the MLP no parameters.
     """
-    layer = placed(mixer, channels, ndim)
-    hidden = hidden_channels(matching, channels, ndim, mlp_ratio, mixer, layer)
+    layer = placed(mixer, channels, ndim, local_taps)
+    hidden = hidden_channels(matching, channels, ndim, mlp_ratio, mixer, layer, local_taps)
     norms = norm_layer(norm, ndim)
     return Block(layer, Mlp(channels, ndim, hidden), norms(channels), norms(channels), drop_path=drop_path)

@@ -73,6 +73,7 @@ class WavePDEDense(Backbone):
         patch_size: side of the square patches that become grid cells.
         mlp_ratio: hidden channels of the MLPs as a multiple of C; see `WavePDE`.
         matching: the rule for mixers of another kind; see `WavePDE`.
+        local_taps: width of the depthwise convolution in front of every mixer; see `WavePDE`.
         norm: ``"layer"`` or ``"batch"``; see `WavePDE`.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options; see `WavePDE`.
@@ -101,6 +102,7 @@ class WavePDEDense(Backbone):
         patch_size: int = 1,
         mlp_ratio: float = MLP_RATIO,
         matching: str = "parameters",
+        local_taps: int | None = None,
         norm: str = "layer",
         preset: str = "closed_form",
         mixer: SchemeChoice = "wave",
@@ -124,7 +126,8 @@ class WavePDEDense(Backbone):
         self.in_chans = require_whole("in_chans", in_chans)
         self.num_features = self.head_hidden_size = dim
         self.grad_checkpointing = False
-        block = partial(wave_block, dim, 2, spec, mlp_ratio=mlp_ratio, matching=matching, norm=norm)
+        rules: dict[str, Any] = {"mlp_ratio": mlp_ratio, "matching": matching, "local_taps": local_taps}
+        block = partial(wave_block, dim, 2, spec, norm=norm, **rules)
         with torch.device(device) if device is not None else nullcontext():
             self.stem = GridConv(self.in_chans, dim, 2, max(2 * patch_size - 1, 3), patch_size)
             self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)])

@@ -54,6 +54,7 @@ class WaveStage(nn.Module):
         norm: as for `wave_block`.
         mlp_ratio: likewise.
         matching: likewise.
+        local_taps: likewise.
     """
 
     def __init__(
@@ -68,13 +69,15 @@ class WaveStage(nn.Module):
         norm: str,
         mlp_ratio: float,
         matching: str,
+        local_taps: int | None,
     ) -> None:
         super().__init__()
         self.downsample: nn.Module = nn.Identity()
         if stride > 1 or in_dim != dim:
             shrink = GridConv(in_dim, dim, 2, 2 * stride - 1, stride if reduces else 1)
             self.downsample = nn.Sequential(norm_layer(norm, 2)(in_dim), shrink)
-        block = functools.partial(wave_block, dim, 2, mixer, mlp_ratio=mlp_ratio, matching=matching, norm=norm)
+        rules: dict[str, Any] = {"mlp_ratio": mlp_ratio, "matching": matching, "local_taps": local_taps}
+        block = functools.partial(wave_block, dim, 2, mixer, norm=norm, **rules)
         self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_paths])
         self.grad_checkpointing = False
         self.grid_scales = {"downsample": scale, "blocks": scale if reduces else scale / stride}
@@ -104,6 +107,8 @@ class WavePDE(Backbone):
             ``matching`` for other mixers.
         matching: ``"parameters"``: another mixer's MLPs are as wide as makes the block as large as that of the preset's
             wave operator; ``"width"``: they are as wide, whatever the mixer.
+        local_taps: width of the depthwise convolution in front of every mixer, odd, 0 for none; by default what each
+            declares: 3 cells, and none in front of attention with positions of its own.
         norm: ``"layer"``, over the channels of each position, or ``"batch"``, of each channel over batch and positions,
             which suits images that are alike on the average, such as Pathfinder's.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
@@ -141,6 +146,7 @@ class WavePDE(Backbone):
         patch_size: int = 4,
         mlp_ratio: float = MLP_RATIO,
         matching: str = "parameters",
+        local_taps: int | None = None,
         norm: str = "layer",
         preset: str = "closed_form",
         mixer: SchemeChoice = "wave",
@@ -175,7 +181,8 @@ class WavePDE(Backbone):
             for index, (dim, stride) in enumerate(zip(dims, strides, strict=True)):
                 reduces = reduction * stride <= output_stride
                 in_dim, own = dims[max(index - 1, 0)], [next(rates) for _ in range(depths[index])]
-                stages.append(WaveStage(in_dim, dim, stride, reduces, scale, own, spec, norm, mlp_ratio, matching))
+                rules = norm, mlp_ratio, matching, local_taps
+                stages.append(WaveStage(in_dim, dim, stride, reduces, scale, own, spec, *rules))
                 reduction, scale = (reduction * stride, scale) if reduces else (reduction, scale / stride)
                 self.feature_info.append({"num_chs": dim, "reduction": reduction, "module": f"stages.{index}"})
             self.stages = nn.Sequential(*stages)

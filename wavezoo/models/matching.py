@@ -10,11 +10,20 @@ from wavezoo.config.spec import MixerSpec, mixer_spec
 from wavezoo.errors import WavezooError, require_choice, shown
 from wavezoo.models.placing import placed
 
-# From channels, grid axes, the MLP's ratio, what builds the mixer and what stands in its slot, to hidden channels.
-Rule = Callable[[int, int, float, MixerSpec, nn.Module], int]
+# From channels, grid axes, the MLP's ratio, what builds the mixer, what stands in its slot, and the width asked of the
+# convolution in front, to hidden channels.
+Rule = Callable[[int, int, float, MixerSpec, nn.Module, int | None], int]
 
 
-def hidden_channels(rule: str, channels: int, ndim: int, ratio: float, spec: MixerSpec, mixer: nn.Module) -> int:
+def hidden_channels(
+    rule: str,
+    channels: int,
+    ndim: int,
+    ratio: float,
+    spec: MixerSpec,
+    mixer: nn.Module,
+    local_taps: int | None = None,
+) -> int:
     """Return the number of hidden channels of a block's MLP.
 
     Args:
@@ -26,23 +35,26 @@ def hidden_channels(rule: str, channels: int, ndim: int, ratio: float, spec: Mix
         ratio: hidden channels as a multiple of C.
         spec: what builds the mixer.
         mixer: what stands in the mixer's slot.
+        local_taps: width of the convolution in front of it, as for `placed`.
 
     Raises:
         WavezooError: if there is no such rule, or if the mixer leaves the MLP no parameters.
     """
     require_choice("matching", rule, RULES)
-    return RULES[rule](channels, ndim, ratio, spec, mixer)
+    return RULES[rule](channels, ndim, ratio, spec, mixer, local_taps)
 
 
-def _by_width(channels: int, ndim: int, ratio: float, spec: MixerSpec, mixer: nn.Module) -> int:
+def _by_width(channels: int, ndim: int, ratio: float, spec: MixerSpec, mixer: nn.Module, local_taps: int | None) -> int:
     return max(1, round(channels * ratio))
 
 
-def _by_parameters(channels: int, ndim: int, ratio: float, spec: MixerSpec, mixer: nn.Module) -> int:
+def _by_parameters(
+    channels: int, ndim: int, ratio: float, spec: MixerSpec, mixer: nn.Module, local_taps: int | None
+) -> int:
     hidden = round(channels * ratio)
     if spec.operator is not None:
         return max(1, hidden)
-    spare = _parameters_with_wave(channels, ndim, spec.preset) - count_parameters(mixer)
+    spare = _parameters_with_wave(channels, ndim, spec.preset, local_taps) - count_parameters(mixer)
     hidden += round(spare / (2 * channels + 1))
     if hidden < 1:
         raise WavezooError(
@@ -62,6 +74,6 @@ def count_parameters(module: nn.Module) -> int:
 
 
 @functools.cache
-def _parameters_with_wave(channels: int, ndim: int, preset: str) -> int:
+def _parameters_with_wave(channels: int, ndim: int, preset: str, local_taps: int | None) -> int:
     with torch.device("meta"):
-        return count_parameters(placed(mixer_spec(preset=preset), channels, ndim))
+        return count_parameters(placed(mixer_spec(preset=preset), channels, ndim, local_taps))

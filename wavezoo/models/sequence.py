@@ -78,6 +78,7 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
         dim: number of channels C.
         mlp_ratio: hidden channels of the MLPs as a multiple of C; see `WavePDE`.
         matching: the rule for mixers of another kind; see `WavePDE`.
+        local_taps: width of the depthwise convolution in front of every mixer; see `WavePDE`.
         norm: ``"layer"`` or ``"batch"``; see `WavePDE`. The latter cannot be causal, since its statistics take in every
             position, and cannot be trained with a mask: they would depend on which sequences are of equal length.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
@@ -109,6 +110,7 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
         dim: int = 64,
         mlp_ratio: float = MLP_RATIO,
         matching: str = "parameters",
+        local_taps: int | None = None,
         norm: str = "layer",
         preset: str = "closed_form",
         mixer: SchemeChoice = "wave",
@@ -142,7 +144,8 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
         self.causal = spec.causal
         self.num_features = self.head_hidden_size = dim
         self.grad_checkpointing = False
-        block = partial(wave_block, dim, 1, spec, mlp_ratio=mlp_ratio, matching=matching, norm=norm)
+        rules: dict[str, Any] = {"mlp_ratio": mlp_ratio, "matching": matching, "local_taps": local_taps}
+        block = partial(wave_block, dim, 1, spec, norm=norm, **rules)
         with torch.device(device) if device is not None else nullcontext():
             self.stem: nn.Linear | nn.Embedding
             if self.vocab_size is not None:
