@@ -1,16 +1,14 @@
-"""CIFAR-10 and CIFAR-100, from the hub or from the files of the original release; CIFAR-10 in grey as a sequence."""
+"""CIFAR-10 and CIFAR-100, from the hub or from the files of the original release."""
 
 import lzma
 import tarfile
 import zlib
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from wavezoo.data.entry import PIXELS_AS_TOKENS, DatasetEntry, DataSource
+from wavezoo.data.entry import DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
 from wavezoo.data.folders import files_below
 from wavezoo.data.hub import load_hub_images, require_folder
@@ -29,8 +27,6 @@ CLASSES_100 = tuple(
     tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm""".split()  # noqa: SIM905
 )
 PIXELS = 3 * 32 * 32
-# That of ITU-R 601-2, as Pillow's mode L has it.
-LUMA = np.array([299, 587, 114]) / 1000
 
 # Files of the binary release by split, and the bytes before each image, of which the last is the label.
 BINARY = {
@@ -89,24 +85,6 @@ def _content(found: dict[str, Path], file: str, source: DataSource) -> bytes:
         raise WavezooError(f"{file} in {source.path} is damaged or cut short ({error}). Copy it again.") from error
 
 
-def _load_grey(source: DataSource) -> Splits:
-    colour = DATASETS["cifar10"].read(replace(source, options={}, validation=0.0))
-
-    def grey(split: Split, rows: slice) -> Split:
-        images, labels = cast(np.ndarray, split.inputs)[rows], split.targets[rows]
-        brightness = np.empty((*images.shape[:3], 1), np.uint8)
-        # Image by image, since the products are of eight times the size.
-        for one, all_three in zip(brightness, images, strict=True):
-            one[..., 0] = np.round(all_three @ LUMA)
-        return Split(brightness, labels)
-
-    held_out = len(colour.train) // 10
-    kept = len(colour.train) - held_out
-    return Splits(
-        grey(colour.train, slice(None, kept)), grey(colour.test, slice(None)), grey(colour.train, slice(kept, None))
-    )
-
-
 DATASETS = {
     "cifar10": DatasetEntry(
         name="cifar10",
@@ -134,21 +112,5 @@ Splits: 50,000 for training, 10,000 for test.""",
         load=partial(_load, "cifar100", "uoft-cs/cifar100"),
         counts={"train": 50_000, "test": 10_000},
         columns={"image": "img", "label": "fine_label"},
-    ),
-    "lra_image": DatasetEntry(
-        name="lra_image",
-        description="""Long Range Arena, Image: CIFAR-10 in grey, read pixel by pixel as a sequence of 1024.
-
-Source: Tay et al. 2021 (Long Range Arena), from CIFAR-10; see there for licence and local copies (data.path).
-A sequence model takes intensities, normalised with mean 122.6/255 and standard deviation 61/255 as S4 does (Gu et al.
-2022), or 256 byte tokens as the benchmark has it (data.tokens: true); an image model takes the grey images.
-Splits: the last 10 % of the 50,000 training images are for validation, the 10,000 test images for test.""",
-        facts=lambda source: ImageFacts(
-            CLASSES_10, 1, 32, (122.6 / 255,), (61 / 255,), tokens=source.options["tokens"]
-        ),
-        load=_load_grey,
-        counts={"train": 45_000, "validation": 5_000, "test": 10_000},
-        options={"tokens": PIXELS_AS_TOKENS},
-        columns={"image": "img", "label": "label"},
     ),
 }
