@@ -7,8 +7,9 @@ import wavezoo
 from wavezoo.config.presets import OPERATOR_CHOICES, PRESETS
 from wavezoo.plugins.axes import ROLES
 from wavezoo.plugins.registry import registry
-from wavezoo.wave.operator import INITIAL_VELOCITIES, READOUTS
+from wavezoo.wave.readouts import READOUTS
 from wavezoo.wave.stability import GUARDS
+from wavezoo.wave.starts import STARTS
 
 # How a gradient is computed, and what is refused: neither is meant to change an output.
 ABOUT_OUTPUT = [option for option in OPERATOR_CHOICES if option not in ("gradient", "causal")]
@@ -37,9 +38,11 @@ def others(preset, option):
             if other != name
         ]
         return [*found, {**now, "initial": 2 * now["initial"]}] if isinstance(now, dict) else found
-    choices = {"initial_velocity": INITIAL_VELOCITIES, "readout": READOUTS, "courant_guard": GUARDS}
+    choices = {"initial_velocity": STARTS, "readout": READOUTS, "courant_guard": GUARDS}
     if option in choices:
         return [each for each in choices[option] if each not in (now, "raise")]
+    if now is None:
+        return [20]
     return [not now] if isinstance(now, bool) else [now + 1]
 
 

@@ -34,6 +34,8 @@ _STEPPED: dict[str, Any] = {
     "potential": None,
     "drift": None,
     "steps": 4,
+    "reach": None,
+    "looks": None,
     "dt": 0.5,
     "learn_dt": True,
     "initial_velocity": "zero",
@@ -61,6 +63,27 @@ PRESETS: dict[str, Preset] = {
         idle={
             "courant_guard": "the exact solution is stable at every Courant number",
             "learn_dt": "speed and damping learn all that a time step could",
+        },
+    ),
+    "trajectory": Preset(
+        "the exact solution on an open grid, of waves on their way, looked at many times from below a cell to half the "
+        "grid: sees far and tells directions, for one transform pair",
+        {
+            **_STEPPED,
+            "laplacian": "open",
+            "integrator": "exact",
+            "speed": {"name": "constant", "initial": 1.0},
+            "damping_field": {"name": "constant", "initial": 0.01},
+            "steps": 16,
+            "dt": 1.0,
+            "learn_dt": False,
+            "looks": 16,
+            "initial_velocity": "transported",
+            "readout": "trajectory",
+        },
+        idle={
+            "courant_guard": "the exact solution is stable at every Courant number",
+            "learn_dt": "the times of looks learn all that a time step could",
         },
     ),
     "paper": Preset(

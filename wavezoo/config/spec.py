@@ -30,6 +30,8 @@ class OperatorChoices(TypedDict, total=False):
     potential: SchemeChoice | None
     drift: SchemeChoice | None
     steps: int
+    reach: float | None
+    looks: int | None
     dt: float
     learn_dt: bool
     initial_velocity: str

@@ -44,6 +44,7 @@ from wavezoo.wave.laplacians.finite_difference import FiniteDifferenceLaplacian
 from wavezoo.wave.laplacians.fractional import FractionalLaplacian
 from wavezoo.wave.laplacians.graph import GraphLaplacian
 from wavezoo.wave.laplacians.learned_stencil import LearnedStencilLaplacian
+from wavezoo.wave.laplacians.open import OpenLaplacian
 from wavezoo.wave.laplacians.sine import SineLaplacian
 from wavezoo.wave.laplacians.spectral import SpectralLaplacian
 from wavezoo.wave.potentials.base import Potential
@@ -58,6 +59,7 @@ def wavezoo_laplacians() -> Mapping[str, type[Laplacian]]:
         "spectral": SpectralLaplacian,
         "cosine": CosineLaplacian,
         "sine": SineLaplacian,
+        "open": OpenLaplacian,
         "finite_difference": FiniteDifferenceLaplacian,
         "fractional": FractionalLaplacian,
         "anisotropic": AnisotropicLaplacian,

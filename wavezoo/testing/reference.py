@@ -93,9 +93,9 @@ def reference_output(operator: WaveOperator, x: Tensor, preset: str, laplacian: 
         if "damping_field.conv.weight" in weights
         else weights["damping_field.weight"].view(1, -1, *[1] * (x.ndim - 2))
     )
-    if "velocity_projection.weight" in weights:
+    if "start.projection.weight" in weights:
         # The operator measures velocities in displacement per step.
-        v = pointwise("velocity_projection") / dt
+        v = pointwise("start.projection") / dt
     if preset == "stepped":
         limit = 0.95 * 2 / math.sqrt(-torch.linalg.eigvalsh(laplacian).min().item())
         courant = c * dt

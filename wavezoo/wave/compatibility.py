@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
+from torch import Tensor
+
 from wavezoo.errors import UnmetRequirement, WavezooError, not_allowed
 from wavezoo.wave.damping.base import Damping
 from wavezoo.wave.drifts.base import Drift
@@ -64,6 +66,12 @@ def check_schemes(schemes: Schemes, channels: int, *, limits: bool, reverses: bo
         )
     for axis, scheme in schemes.by_axis():
         _check_requirements(axis, scheme, schemes)
+    if not (schemes.laplacian.steppable or schemes.integrator.closed_form):
+        raise UnmetRequirement(
+            f"{_name(schemes.laplacian)} lets waves leave the grid, which {_name(schemes.integrator)} forgets at every "
+            "step. Use a closed form, or another Laplacian with the damping field 'sponge', which absorbs them.",
+            *("integrators", "closed_form", True),
+        )
     if limits:
         _check_guard(schemes)
     if reverses:
@@ -87,6 +95,21 @@ def not_causal_because(schemes: Schemes) -> UnmetRequirement | None:
                 *(axis, "causal", True),
             )
     return None
+
+
+def check_input(x: Tensor, channels: int, ndim: int) -> None:
+    """Check that an input fits an operator of ``channels`` channels over ``ndim`` grid axes.
+
+    Raises:
+        WavezooError: if it has another number of channels or grid axes, or no grid cell.
+    """
+    grid = "(B, C, N)" if ndim == 1 else "(B, C, H, W)"
+    if x.ndim != ndim + 2 or x.shape[1] != channels:
+        raise WavezooError(
+            f"input of shape {tuple(x.shape)} does not fit a wave operator on {grid} with C = {channels}."
+        )
+    if 0 in x.shape[2:]:
+        raise WavezooError(f"input of shape {tuple(x.shape)} has no grid cell; give at least 1 along each axis.")
 
 
 def _check_sizes(schemes: Schemes, channels: int) -> None:

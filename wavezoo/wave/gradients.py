@@ -33,7 +33,7 @@ def recomputed_output(operator: "WaveOperator", x: Tensor) -> Tensor:
 def reversed_output(operator: "WaveOperator", x: Tensor) -> Tensor:
     """Return the output; the input and the last state are kept."""
     # A compiled graph cannot hold a backward pass that differentiates again.
-    if is_compiling():
+    if is_compiling() or operator.readout.many or operator.start.directions(x.dtype) is not None:
         return recomputed_output(operator, x)
 
     def start(x: Tensor) -> Start:
@@ -43,7 +43,8 @@ def reversed_output(operator: "WaveOperator", x: Tensor) -> Tensor:
 
     within, tensors = replacing(operator)
     problem = Problem(within, start, operator.medium, operator.integrator, operator.steps)
-    return operator.read(*reversed_run(problem, x, tensors)).to(x.dtype)
+    u, v = reversed_run(problem, x, tensors)
+    return operator.read(*operator.readout.of_state(u, v / operator.refinement.step)).to(x.dtype)
 
 
 GRADIENTS: dict[str, Callable[["WaveOperator", Tensor], Tensor]] = {

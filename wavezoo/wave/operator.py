@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import WavezooError, not_allowed, require_positive, require_whole
-from wavezoo.wave.compatibility import Schemes, check_schemes, not_causal_because
-from wavezoo.wave.convolution import conv
+from wavezoo.wave.compatibility import Schemes, check_input, check_schemes, not_causal_because
 from wavezoo.wave.damping import Damping, ExponentialDamping, NoDamping
 from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields import ParameterField, PointwiseField
@@ -21,13 +20,13 @@ from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.medium import Refinement, medium
 from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.precision import without_autocast
+from wavezoo.wave.readouts import READOUTS, ReadOut, Wave
+from wavezoo.wave.readouts.base import looks_at, steps_to
 from wavezoo.wave.scheme import Grid
 from wavezoo.wave.simulation import Trajectory, run
 from wavezoo.wave.stability import GUARDS, spectral_radius
+from wavezoo.wave.starts import STARTS, Start
 from wavezoo.wave.system import WaveSystem
-
-INITIAL_VELOCITIES = ("zero", "projected")
-READOUTS = ("displacement", "velocity", "projected")
 
 # The square of a longer time step would overflow float32.
 LARGEST_LOG_DT = 40.0
@@ -54,10 +53,18 @@ class WaveOperator(nn.Module):
         potential: a potential, whose force acts on the field; None for no force.
         drift: how the medium moves; None for a medium at rest.
         steps: number of time steps.
+        reach: how many cells the waves of a fresh operator travel, at the speed of its fastest channel; it takes the
+            place of ``steps``, which are as many as that takes. None for as far as ``steps`` take them.
+        looks: how often the read-outs ``"trajectory"`` and ``"trajectory_projected"`` look. In closed form at times
+            learned per channel and look, which are spread evenly in their logarithm from 0.3 cells of travel to
+            ``reach``, 8 by default; step by step at steps that are evenly spaced, at each by default.
         dt: initial time step.
         learn_dt: learn the time step, as its logarithm; otherwise it stays what it is.
-        initial_velocity: ``"zero"``, or ``"projected"``: a learned 1x1 convolution of the input.
-        readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both.
+        initial_velocity: ``"zero"``; ``"projected"``, a learned 1x1 convolution of the input; or ``"transported"``,
+            ``-c r·∇u0`` with a learned direction r per channel, and look in closed form: waves on their way.
+        readout: ``"displacement"``, ``"velocity"``, or ``"projected"``: a learned 1x1 convolution of both; at the end.
+            ``"trajectory"``: a learned sum of both at many looks, weights per channel; ``"trajectory_projected"``: a
+            learned linear map of both in all channels at many looks.
         courant_guard: ``"limit"`` keeps the Courant number of every cell below the stability limit, and with it the
             stiffness of a potential, and the damping below the limits of integrator and damping, where they have one;
             smoothly, bending only near the limit, `wavezoo.wave.stability`. ``"raise"`` raises an error where one is
@@ -67,8 +74,8 @@ class WaveOperator(nn.Module):
             operator's input alone and runs forward again; ``"reverse"`` keeps the input and the last state and runs a
             reversible scheme backwards. Where damping would amplify rounding too far it recomputes instead, with a
             warning; to know, the backward pass reads one number back from the device, the forward pass none. Under
-            `torch.compile` it always recomputes, and has second derivatives only there. With the transforms of
-            `torch.func` only ``"store"`` works; the others raise.
+            `torch.compile`, for trajectories and for transported starts it always recomputes, and has second
+            derivatives. With the transforms of `torch.func` only ``"store"`` works; the others raise.
         causal: refuse to be built unless every output position depends on positions up to its own only.
 
     Raises:
@@ -92,6 +99,8 @@ class WaveOperator(nn.Module):
         drift: Drift | None = None,
         *,
         steps: int = 4,
+        reach: float | None = None,
+        looks: int | None = None,
         dt: float = 0.5,
         learn_dt: bool = True,
         initial_velocity: str = "zero",
@@ -103,8 +112,8 @@ class WaveOperator(nn.Module):
         super().__init__()
         channels = require_whole("channels", channels)
         for what, value, allowed in (
-            ("initial_velocity", initial_velocity, INITIAL_VELOCITIES),
-            ("readout", readout, READOUTS),
+            ("initial_velocity", initial_velocity, tuple(STARTS)),
+            ("readout", readout, tuple(READOUTS)),
             ("courant_guard", courant_guard, tuple(GUARDS)),
             ("gradient", gradient, tuple(GRADIENTS)),
         ):
@@ -123,7 +132,8 @@ class WaveOperator(nn.Module):
         self.causal = reason is None
         self.channels = channels
         self.ndim = ndim
-        self.steps = self._steps_at_unit_spacing = require_whole("steps", steps)
+        travel = speed.largest_initial * dt
+        self.steps = self._steps_at_unit_spacing = steps_to(reach, require_whole("steps", steps), travel)
         self.grid_spacing = 1.0
         self.laplacian = laplacian
         self.integrator = integrator
@@ -134,12 +144,13 @@ class WaveOperator(nn.Module):
         self.drift = drift
         self.initial_dt = float(dt)
         self.register_parameter("log_dt", nn.Parameter(torch.empty(1)) if learn_dt else None)
-        self.velocity_projection = conv(ndim)(channels, channels, 1) if initial_velocity == "projected" else None
-        self.readout_projection = conv(ndim)(2 * channels, channels, 1) if readout == "projected" else None
-        self.readout = readout
+        kind = READOUTS[readout]
+        times = looks_at(looks, self.steps if reach is None else reach / travel, travel, kind, integrator)
+        self.readout: ReadOut = kind(channels, ndim, times)
+        own_starts = times.count if kind.many and times.learned else 1
+        self.start: Start = STARTS[initial_velocity](channels, ndim, own_starts)
         self.courant_guard = courant_guard
         self.gradient = gradient
-        self._reads_velocity = readout != "displacement"
         self._guard = GUARDS[courant_guard](integrator, damping)
         self._differentiated = GRADIENTS[gradient]
         self.reset_parameters()
@@ -158,6 +169,8 @@ class WaveOperator(nn.Module):
         """Return the parameters of the physics, as against those of projections: to be learned without weight decay."""
         if self.log_dt is not None:
             yield self.log_dt
+        yield from self.start.physical_parameters()
+        yield from self.readout.physical_parameters()
         for scheme in (self.laplacian, self.speed, self.damping_field, self.damping, self.potential, self.drift):
             if scheme is not None:
                 yield from scheme.parameters()
@@ -194,7 +207,7 @@ class WaveOperator(nn.Module):
             WavezooError: if ``x`` has another number of channels or grid axes, or no grid cell; with
                 ``courant_guard="raise"``, if a stability limit is exceeded.
         """
-        self._check_input(x)
+        check_input(x, self.channels, self.ndim)
         if x.shape[0] == 0:
             return x.clone()
         if not torch.is_grad_enabled():
@@ -215,10 +228,8 @@ class WaveOperator(nn.Module):
         # A 1x1 convolution by matrix product leaves channels last in memory, where every step's passes are slow.
         speed = self.speed(x).contiguous()
         gamma = None if self.damping_field is None else self.damping_field(x).contiguous()
-        velocity = None
-        if self.velocity_projection is not None:
-            velocity = self.velocity_projection(x).contiguous() * self._refinement.step
-        return speed, gamma, velocity
+        velocity = self.start.given(x)
+        return speed, gamma, None if velocity is None else velocity.contiguous() * self.refinement.step
 
     def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
         """Return the medium for fields like ``u``, with time in steps and the Courant guard applied.
@@ -232,44 +243,39 @@ class WaveOperator(nn.Module):
             WavezooError: with ``courant_guard="raise"``, if a stability limit is exceeded.
         """
         schemes = (self.laplacian, self.damping, self.potential)
-        return medium(u, speed, gamma, self._dt(u), schemes, self._guard, self._refinement)
+        return medium(u, speed, gamma, self._dt(u), schemes, self._guard, self.refinement)
 
     def initial_state(self, x: Tensor, velocity: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return displacement and velocity at the start, ``(B, C, *G)``, in the dtype of the solver; None for rest."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         return x.to(dtype), None if velocity is None else velocity.to(dtype)
 
-    def integrated(
-        self, u: Tensor, v: Tensor | None, speed: Tensor, gamma: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
+    def integrated(self, u: Tensor, v: Tensor | None, speed: Tensor, gamma: Tensor | None) -> tuple[Tensor, ...]:
         """Solve the wave equation for ``steps`` steps in a medium at rest: the operator without fields and drift.
 
         Args:
             u: displacement, ``(B, C, *G)``.
-            v: velocity, likewise, in displacement per step; None for rest.
+            v: the velocity that the input gives, likewise, in displacement per step; None for none.
             speed: c, broadcastable to ``u``, in cells / time.
             gamma: γ, likewise, in 1 / time; None where the damping does not use it.
 
         Returns:
-            Displacement and velocity; None in place of a velocity that the read-out does not need.
+            What the read-out reads: displacement, velocity, both, or a sum over the trajectory.
 
         Raises:
             WavezooError: with ``courant_guard="raise"``, if a stability limit is exceeded.
         """
         with without_autocast(u.device):
             system = self.medium(u, speed, gamma)
-            return self.integrator.advance(system, u, v, 1.0, self.steps, self._reads_velocity)
+            return self.readout.solved(self.wave(system, u, v))
 
-    def read(self, u: Tensor, v: Tensor | None) -> Tensor:
-        """Return the read-out of a final state, carried along by the drift; all of shape ``(B, C, *G)``."""
-        u = self._carried(u, self.steps)
-        if v is None or not self._reads_velocity:
-            return u
-        v = self._carried(v, self.steps) / self._refinement.step
-        if self.readout_projection is None:
-            return v
-        both = torch.cat([u, v], 1)
-        return self.readout_projection(both.to(next(self.readout_projection.parameters()).dtype))
+    def wave(self, system: WaveSystem, u: Tensor, v: Tensor | None) -> Wave:
+        """Return the wave that starts at displacement ``u`` and the velocity ``v`` that the input gives."""
+        return Wave(system, self.integrator, self.start, u, v, self.steps, self.refinement.step)
+
+    def read(self, *found: Tensor) -> Tensor:
+        """Return the output of what was read of a wave, carried along by the drift; all of shape ``(B, C, *G)``."""
+        return self.readout.output(*(self._carried(each, self.steps) for each in found))
 
     @torch.no_grad()
     def simulate(self, x: Tensor, steps: int | None = None, every: int = 1) -> Trajectory:
@@ -285,13 +291,14 @@ class WaveOperator(nn.Module):
         """
         steps = self.steps if steps is None else require_whole("steps", steps)
         every = require_whole("every", every)
-        self._check_input(x)
+        check_input(x, self.channels, self.ndim)
         if x.shape[0] == 0:
             raise WavezooError(f"input of shape {tuple(x.shape)} has no sample to simulate; give at least 1.")
         speed, gamma, velocity = self.fields(x)
         with without_autocast(x.device):
             u, v = self.initial_state(x, velocity)
             system = self.medium(u, speed, gamma)
+            v = self.start.velocity(system, u, v)
             found = run(
                 system, self.integrator, self.laplacian, u, torch.zeros_like(u) if v is None else v, steps, every
             )
@@ -321,23 +328,14 @@ class WaveOperator(nn.Module):
     def extra_repr(self) -> str:
         return (
             f"channels={self.channels}, integrator={type(self.integrator).__name__}, steps={self.steps}, "
-            f"courant_guard={self.courant_guard!r}, readout={self.readout!r}, gradient={self.gradient!r}"
+            f"courant_guard={self.courant_guard!r}, gradient={self.gradient!r}"
         )
-
-    def _check_input(self, x: Tensor) -> None:
-        grid = "(B, C, N)" if self.ndim == 1 else "(B, C, H, W)"
-        if x.ndim != self.ndim + 2 or x.shape[1] != self.channels:
-            raise WavezooError(
-                f"input of shape {tuple(x.shape)} does not fit a wave operator on {grid} with C = {self.channels}."
-            )
-        if 0 in x.shape[2:]:
-            raise WavezooError(f"input of shape {tuple(x.shape)} has no grid cell; give at least 1 along each axis.")
 
     def _carried(self, u: Tensor, steps: int) -> Tensor:
         if self.drift is None:
             return u
         with without_autocast(u.device):
-            return self.drift.carry(u, self._dt(u) * (steps * self._refinement.step / self.grid_spacing))
+            return self.drift.carry(u, self._dt(u) * (steps * self.refinement.step / self.grid_spacing))
 
     def _dt(self, like: Tensor) -> Tensor:
         """Return the time step on a grid of unit spacing, in the dtype of ``like``, shape ``(1,)``."""
@@ -346,5 +344,6 @@ class WaveOperator(nn.Module):
         return self.log_dt.to(like.dtype).clamp(max=LARGEST_LOG_DT).exp()
 
     @property
-    def _refinement(self) -> Refinement:
+    def refinement(self) -> Refinement:
+        """How the grid differs from the one that the parameters were learned on."""
         return Refinement(self.grid_spacing, self._steps_at_unit_spacing / self.steps)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from wavezoo.errors import WavezooError
 from wavezoo.wave.damping.base import Damping, Kick, KickForm, whole
 from wavezoo.wave.potentials.base import Potential
+from wavezoo.wave.spectral.gradient import Gradient
 from wavezoo.wave.spectral.modes import Modes
 
 
@@ -94,6 +96,25 @@ class WaveSystem:
         if self._modes is None:
             self._modes = self._find_modes()
         return self._modes
+
+    @property
+    def gradient(self) -> Gradient:
+        """The derivatives of modes, for schemes that declare that they require modes.
+
+        Raises:
+            WavezooError: if the Laplacian's basis has none.
+        """
+        if self.modes.gradient is None:
+            raise WavezooError(
+                "the Laplacian offers modes without a gradient, which a transported start needs; "
+                'use another Laplacian, or initial_velocity="zero".'
+            )
+        return self.modes.gradient()
+
+    @property
+    def speed(self) -> Tensor:
+        """The speed c, in cells / time, broadcastable to ``(B, C, *G)``; not quite zero, where it has no slope."""
+        return self.speed_squared.clamp(min=torch.finfo(self.speed_squared.dtype).tiny).sqrt()
 
     @property
     def uniform(self) -> bool:

@@ -55,6 +55,11 @@ class ParameterField(Scheme, nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Return positive values broadcastable to ``x`` of shape ``(B, C, *G)``."""
 
+    @property
+    def largest_initial(self) -> float:
+        """The value of a fresh field in its fastest channel."""
+        return self.initial
+
     def set_grid_spacing(self, spacing: float) -> None:
         """Say how far apart two cells are, in units of that in training; for a field that looks at neighbours."""
 

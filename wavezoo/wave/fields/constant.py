@@ -44,6 +44,10 @@ class ConstantField(ParameterField):
         self.weight = nn.Parameter(torch.empty(channels))
         self.reset_parameters()
 
+    @property
+    def largest_initial(self) -> float:
+        return self.initial * (self.spread if len(self.weight) > 1 else 1.0)
+
     def reset_parameters(self) -> None:
         reach = math.log(self.spread)
         last = max(len(self.weight) - 1, 1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wavezoo.wave.scheme import Scheme
+from wavezoo.wave.spectral.oscillator import Propagator
 from wavezoo.wave.splitting import Stage, advanced
 from wavezoo.wave.system import WaveState, WaveSystem
 
@@ -28,6 +29,7 @@ class Integrator(Scheme, ABC):
             ``omega * dt`` up to 0.95 of ``stability_limit``; infinite for no limit.
         accelerations_to_start: how often `init` evaluates the acceleration.
         accelerations_per_step: how often `step` does.
+        closed_form: whether any number of steps is one, through modes that it keeps to; then it has a `propagator`.
         causal: whether it is where the Laplacian is: whether it asks no more of it than to be applied.
     """
 
@@ -39,6 +41,7 @@ class Integrator(Scheme, ABC):
     gamma_dt_limit: float
     accelerations_to_start: int
     accelerations_per_step: int
+    closed_form: bool = False
     causal: bool = True
 
     @abstractmethod
@@ -60,6 +63,14 @@ class Integrator(Scheme, ABC):
             velocity: whether the final velocity is wanted.
         """
         return None
+
+    def propagator(self, system: WaveSystem, u: Tensor, time: Tensor | float) -> Propagator:
+        """Return what a time does to modes of fields like ``u``; one that declares ``closed_form`` overrides this.
+
+        Raises:
+            NotImplementedError: if the integrator goes step by step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} goes step by step.")
 
     def advance(
         self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True

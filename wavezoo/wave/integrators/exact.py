@@ -27,6 +27,7 @@ class Exact(Integrator):
     reversible = True
     stability_limit = math.inf
     gamma_dt_limit = math.inf
+    closed_form = True
     causal = False
     accelerations_to_start = 0
     accelerations_per_step = 0
@@ -39,7 +40,7 @@ class Exact(Integrator):
 
     def step(self, system: WaveSystem, state: WaveState, dt: float) -> WaveState:
         modes = system.modes
-        exact = self._propagator(system, state.u, dt)
+        exact = self.propagator(system, state.u, dt)
         # Kept as modes: a mean velocity would gather the rounding of a pair of transforms a step, and drift away.
         u, v = state.carried or (modes.transform(state.u), modes.transform(state.v))
         u, v = exact.displacement(u, v), exact.velocity(u, v)
@@ -49,11 +50,11 @@ class Exact(Integrator):
         self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
     ) -> tuple[Tensor, Tensor | None]:
         modes = system.modes
-        exact = self._propagator(system, u, dt * steps)
+        exact = self.propagator(system, u, dt * steps)
         u = modes.transform(u)
         v = None if v is None else modes.transform(v)
         return modes.inverse(exact.displacement(u, v)), modes.inverse(exact.velocity(u, v)) if velocity else None
 
-    def _propagator(self, system: WaveSystem, u: Tensor, time: float) -> Propagator:
+    def propagator(self, system: WaveSystem, u: Tensor, time: Tensor | float) -> Propagator:
         omega_squared = system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
         return propagator(omega_squared, system.damping_rate, time)

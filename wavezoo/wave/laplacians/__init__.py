@@ -7,6 +7,7 @@ from wavezoo.wave.laplacians.finite_difference import FiniteDifferenceLaplacian
 from wavezoo.wave.laplacians.fractional import FractionalLaplacian
 from wavezoo.wave.laplacians.graph import GraphLaplacian
 from wavezoo.wave.laplacians.learned_stencil import LearnedStencilLaplacian
+from wavezoo.wave.laplacians.open import OpenLaplacian
 from wavezoo.wave.laplacians.sine import SineLaplacian
 from wavezoo.wave.laplacians.spectral import SpectralLaplacian
 
@@ -18,6 +19,7 @@ __all__ = [
     "GraphLaplacian",
     "Laplacian",
     "LearnedStencilLaplacian",
+    "OpenLaplacian",
     "SineLaplacian",
     "SpectralLaplacian",
 ]

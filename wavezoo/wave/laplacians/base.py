@@ -29,6 +29,7 @@ class Laplacian(Scheme, nn.Module, ABC):
         order: order of accuracy in the grid spacing; infinite for spectral accuracy, NaN for an operator that is not
             meant to approach ∇².
         diagonal: whether it offers `modes`.
+        steppable: whether to apply it, time and again, is what waves do; not so where they leave the grid.
         fixed_grid: the only grid it works on; None for any.
         complex_free: whether neither `bind` nor `modes` uses complex numbers, on any grid.
     """
@@ -39,6 +40,7 @@ class Laplacian(Scheme, nn.Module, ABC):
     self_adjoint: bool
     order: float
     diagonal: bool = False
+    steppable: bool = True
     fixed_grid: tuple[int, ...] | None = None
     complex_free: bool = False
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from wavezoo.errors import WavezooError, require_choice
 from wavezoo.wave.scheme import Grid
-from wavezoo.wave.spectral import products, transforms
+from wavezoo.wave.spectral import gradient, products, transforms
+from wavezoo.wave.spectral.gradient import Gradient
 from wavezoo.wave.spectral.linear import applied, self_adjoint
 from wavezoo.wave.spectral.modes import Modes
 from wavezoo.wave.spectral.tables import counted, rounded
@@ -99,6 +100,27 @@ class Basis(ABC):
     def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
         """Multiply the modes of ``u`` by a real ``symbol``, by FFT."""
 
+    @abstractmethod
+    def slopes(self, size: int, like: Tensor) -> Tensor:
+        """Return the derivatives of the columns of `vectors`, in 1 / cell, in float64, shape ``(N, N)``."""
+
+    @abstractmethod
+    def derivative(self, u: Tensor) -> Tensor:
+        """Return the derivative of ``(B, C, ..., N)`` along its last axis, by FFT."""
+
+    def gradient_by_transform(
+        self, u: Tensor, transform: Callable[[Tensor], Tensor], inverse: Callable[[Tensor], Tensor]
+    ) -> Gradient:
+        """Return the derivatives of fields like ``u`` in modes by FFT."""
+        return gradient.ByTransform(transform, inverse, self.derivative)
+
+    def gradient_by_product(self, u: Tensor) -> Gradient:
+        """Return the derivatives of fields like ``u`` in modes by product."""
+        matrices = []
+        for size in u.shape[2:]:
+            matrices.append(rounded(self.slopes(size, u).mT @ self.vectors(size, u), u))
+        return gradient.ByProduct(matrices)
+
     def exact_wave_numbers(self, u: Tensor, method: str) -> list[Tensor]:
         """Return `wave_numbers` in float64, where tables are made."""
         grid = u.shape[2:]
@@ -121,15 +143,21 @@ class Basis(ABC):
         grid = u.shape[2:]
         if method == "fft":
             tables = self.tables(grid, u)
-            return Modes(
-                lambda u: self.transform(u, *tables), lambda modes: self.inverse(modes, grid, *tables), eigenvalues
-            )
+
+            def transform(u: Tensor) -> Tensor:
+                return self.transform(u, *tables)
+
+            def inverse(modes: Tensor) -> Tensor:
+                return self.inverse(modes, grid, *tables)
+
+            return Modes(transform, inverse, eigenvalues, lambda: self.gradient_by_transform(u, transform, inverse))
         vectors = [self.vectors(size, u) for size in grid]
         matrices = [rounded(torch.kron(*vectors), u)] if method == "plane" else [rounded(each, u) for each in vectors]
         return Modes(
             lambda u: products.product(u, *matrices),
             lambda modes: products.transposed_product(modes, *matrices),
             eigenvalues,
+            lambda: self.gradient_by_product(u),
         )
 
     def multiplication(self, u: Tensor, symbol: Tensor, method: str) -> Callable[[Tensor], Tensor]:
@@ -188,6 +216,11 @@ class Fourier(Basis):
         angles = (index[:, None] * index % size).double() * (2 * math.pi / size)
         return (angles.cos() + angles.sin()) / size**0.5
 
+    def slopes(self, size: int, like: Tensor) -> Tensor:
+        k, index = gradient.signed_wave_numbers(size, like), counted(size, like)
+        angles = (index[:, None] * index % size).double() * (2 * math.pi / size)
+        return (angles.cos() - angles.sin()) * (k / size**0.5)
+
     def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
         return []
 
@@ -200,8 +233,27 @@ class Fourier(Basis):
     def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
         return transforms.fourier_multiplied(u, symbol)
 
+    def derivative(self, u: Tensor) -> Tensor:
+        return gradient.fourier_derivative(u)
+
+    def gradient_by_transform(
+        self, u: Tensor, transform: Callable[[Tensor], Tensor], inverse: Callable[[Tensor], Tensor]
+    ) -> Gradient:
+        return gradient.OfFourier(_signed(u.shape[2:], u, half=True))
+
+    def gradient_by_product(self, u: Tensor) -> Gradient:
+        return gradient.OfHartley(_signed(u.shape[2:], u), u.shape[2:])
+
     def _transformed(self, wave_numbers: Tensor) -> Tensor:
         return wave_numbers[: len(wave_numbers) // 2 + 1]
+
+
+def _signed(grid: Grid, like: Tensor, half: bool = False) -> list[Tensor]:
+    """Return the signed wave numbers along each axis of ``grid``, half of the last, broadcastable to ``(*K)``."""
+    numbers = [gradient.signed_wave_numbers(size, like) for size in grid]
+    if half:
+        numbers[-1] = numbers[-1][: grid[-1] // 2 + 1]
+    return [rounded(each, like).view(-1, *[1] * (len(grid) - 1 - axis)) for axis, each in enumerate(numbers)]
 
 
 class Cosine(Basis):
@@ -220,6 +272,11 @@ class Cosine(Basis):
         angles = ((2 * m[:, None] + 1) * m % (4 * size)).double() * (math.pi / (2 * size))
         return angles.cos() * ((1 + (m > 0)).double() / size).sqrt()
 
+    def slopes(self, size: int, like: Tensor) -> Tensor:
+        k = self.axis_wave_numbers(size, like)
+        angles = (counted(size, like).double()[:, None] + 0.5) * k
+        return angles.sin() * (k * -((2 / size) ** 0.5))
+
     def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
         return transforms.cosine_tables(grid, like)
 
@@ -231,6 +288,9 @@ class Cosine(Basis):
 
     def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
         return transforms.cosine_multiplied(u, symbol, *tables)
+
+    def derivative(self, u: Tensor) -> Tensor:
+        return gradient.mirrored_derivative(u)
 
 
 class Sine(Basis):
@@ -249,6 +309,11 @@ class Sine(Basis):
         angles = (m[:, None] * m % (2 * (size + 1))).double() * (math.pi / (size + 1))
         return angles.sin() * (2 / (size + 1)) ** 0.5
 
+    def slopes(self, size: int, like: Tensor) -> Tensor:
+        k = self.axis_wave_numbers(size, like)
+        angles = counted(size, like, 1).double()[:, None] * k
+        return angles.cos() * (k * (2 / (size + 1)) ** 0.5)
+
     def tables(self, grid: Grid, like: Tensor) -> list[Tensor]:
         return []
 
@@ -260,6 +325,9 @@ class Sine(Basis):
 
     def multiplied(self, u: Tensor, symbol: Tensor, *tables: Tensor) -> Tensor:
         return transforms.sine_multiplied(u, symbol)
+
+    def derivative(self, u: Tensor) -> Tensor:
+        return gradient.odd_derivative(u)
 
 
 BASES: dict[str, Basis] = {"periodic": Fourier(), "reflecting": Cosine(), "zero": Sine()}

@@ -30,7 +30,7 @@ class Propagator(NamedTuple):
         return self.vu * u if v is None else self.vu * u + self.vv * v
 
 
-def propagator(omega_squared: Tensor, gamma: Tensor, time: float) -> Propagator:
+def propagator(omega_squared: Tensor, gamma: Tensor, time: Tensor | float) -> Propagator:
     """Return the exact solution of ``u'' = -omega² u - gamma u'`` over ``time``.
 
     With ``s = gamma / 2``, ``w² = omega² - s²`` and ``S = sin(w t) / w``::
@@ -41,6 +41,9 @@ def propagator(omega_squared: Tensor, gamma: Tensor, time: float) -> Propagator:
     with cosh and sinh where ``w² < 0``, whose growth is taken together with the decay so that nothing overflows, and so
     that what is slow, ``-s t + |w| t = -omega² t / (s + |w|)``, is not the difference of what is large.
     """
+    if isinstance(time, Tensor):
+        unit = propagator(omega_squared * time.square(), gamma * time, 1.0)
+        return Propagator(unit.uu, unit.uv * time, unit.vu / time, unit.vv)
     s = gamma / 2
     cosine, sine = _decayed(omega_squared, s, time)
     return Propagator(cosine + s * sine, sine, -omega_squared * sine, cosine - s * sine)
