@@ -6,13 +6,14 @@ or none where it undoes the kicks; autograd keeps and passes over several more.
 Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from wavezoo.wave.blocks import Gathered, blocks_of
 from wavezoo.wave.damping.base import KickForm
 from wavezoo.wave.precision import without_autocast
 from wavezoo.wave.system import KickCoefficients, WaveSystem, kicked
@@ -41,23 +42,33 @@ class Before(NamedTuple):
     velocity: Tensor | None
 
 
-def advanced(system: WaveSystem, u: Tensor, v: Tensor | None, stages: Sequence[Stage]) -> State:
-    """Return displacement and velocity after ``stages``, at least one, from ``u`` and ``v``; None for rest."""
-    run = split_run(system, stages)
+def advanced(system: WaveSystem, u: Tensor, v: Tensor | None, stages: Sequence[Stage], velocity: bool = True) -> State:
+    """Return displacement and, if it is wanted, velocity after ``stages``, at least one.
+
+    Args:
+        system: the medium.
+        u: displacement, ``(B, C, *G)``.
+        v: velocity, likewise; None for rest.
+        stages: kicks and drifts.
+        velocity: whether the final velocity is wanted; without, None may stand in its place.
+    """
+    run = split_run(system, stages, velocity)
     if run is None or torch.compiler.is_compiling() or _is_transformed(u, v, *run.coefficients):
         return _plainly(
             system.pull, lambda v, pull, stage: system.kick(v, pull, stage.length, stage.form), u, v, stages
         )
+    if not torch.is_grad_enabled():
+        return _in_blocks(run, u, v, run.coefficients)
     end: State = _Run.apply(run, u, v, *run.coefficients)
     return end
 
 
-def split_run(system: WaveSystem, stages: Sequence[Stage]) -> "SplitRun | None":
+def split_run(system: WaveSystem, stages: Sequence[Stage], velocity: bool = True) -> "SplitRun | None":
     """Return the run through a medium whose gradient is written out; None where it is not, and autograd finds it."""
     if system.transposed is None or not system.scales_in_kick:
         return None
     kicks = {(each.form, each.length): system.coefficients(each.form, each.length) for each in stages}
-    return SplitRun(system.laplacian, system.transposed, stages, kicks)
+    return SplitRun(system.laplacian, system.transposed, stages, kicks, velocity)
 
 
 def _is_transformed(*tensors: Tensor | None) -> bool:
@@ -91,6 +102,7 @@ class SplitRun:
         transposed: its adjoint.
         stages: kicks and drifts, at least one.
         kicks: the coefficients, by form and length.
+        velocity: whether the final velocity is wanted.
 
     Attributes:
         coefficients: decay and push of each kick in turn; None for a decay of 1.
@@ -102,10 +114,12 @@ class SplitRun:
         transposed: Callable[[Tensor], Tensor],
         stages: Sequence[Stage],
         kicks: dict[tuple[KickForm, float], KickCoefficients],
+        velocity: bool,
     ) -> None:
         self.laplacian = laplacian
         self.transposed = transposed
         self.stages = stages
+        self.velocity = velocity
         self.coefficients = [each for decay, push, _ in kicks.values() for each in (decay, push)]
         numbers = {key: number for number, key in enumerate(kicks)}
         self.numbers = [numbers[each.form, each.length] for each in stages]
@@ -123,19 +137,20 @@ class SplitRun:
         return _plainly(self.laplacian, kick, u, v, self.stages)
 
     def forwards(
-        self, u: Tensor, v: Tensor | None, coefficients: Sequence[Tensor | None], history: list[Before] | None = None
+        self, u: Tensor, v: Tensor | None, coefficients: Sequence[Tensor | None], pulls: list[Tensor] | None = None
     ) -> State:
-        """Return the end of the run, in as few passes over memory as there can be, and append to the history.
+        """Return the end of the run, overwriting all but the start as it goes, and append to ``pulls``, if given.
 
-        Without one, all but the start is overwritten as it goes: fresh memory costs more than the arithmetic.
+        Fresh memory costs more than the arithmetic.
         """
         pull, owns_u, owns_v = u, False, False
         for stage, number, fresh in zip(self.stages, self.numbers, self.fresh, strict=True):
-            pull = self.laplacian(u) if fresh else pull
+            if fresh:
+                pull = self.laplacian(u)
+                if pulls is not None:
+                    pulls.append(pull)
             decay, push = _of(coefficients, number)
-            if history is not None:
-                history.append(Before(pull, v))
-            if v is not None and owns_v and history is None:
+            if v is not None and owns_v:
                 v = (v if decay is None else v.mul_(decay)).addcmul_(push, pull, value=self.factors[number])
             else:
                 v, owns_v = kicked(v, pull, decay, push, self.factors[number]), True
@@ -143,17 +158,21 @@ class SplitRun:
                 u, owns_u = u.add_(v, alpha=stage.drift) if owns_u else torch.add(u, v, alpha=stage.drift), True
         return u, v
 
-    def undone(self, u: Tensor, v: Tensor, coefficients: Sequence[Tensor | None]) -> Iterator[Before]:
-        """Yield, from the last kick to the first, what it was made of, from the end of the run."""
-        pull = None
-        for stage, number in zip(reversed(self.stages), reversed(self.numbers), strict=True):
-            if stage.drift:
-                u, pull = torch.sub(u, v, alpha=stage.drift), None
-            pull = self.laplacian(u) if pull is None else pull
-            decay, push = _of(coefficients, number)
-            v = torch.addcmul(v, push, pull, value=-self.factors[number])
-            v = v if decay is None else v.div_(decay)
-            yield Before(pull, v)
+    def followed(
+        self, v: Tensor | None, coefficients: Sequence[Tensor | None], pulls: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> Iterable[Before]:
+        """Return, from the last kick to the first, what it was made of, from the velocity at the start and the pulls.
+
+        Without its velocity where the decay of no kick is ``wanted``.
+        """
+        history: list[Before] = []
+        fresh_pulls = iter(pulls)
+        for number, fresh in zip(self.numbers, self.fresh, strict=True):
+            pull = next(fresh_pulls) if fresh else history[-1].pull
+            history.append(Before(pull, v))
+            if any(wanted[::2]):
+                v = kicked(v, pull, *_of(coefficients, number), self.factors[number])
+        return reversed(history)
 
     def backwards(
         self,
@@ -218,32 +237,45 @@ def _plus_product(total: Tensor | None, a: Tensor, b: Tensor, factor: float) -> 
 class _Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: SplitRun, u: Tensor, v: Tensor | None, *coefficients: Tensor | None) -> State:
-        _, to_u, to_v, *wanted = ctx.needs_input_grad
-        if not (to_u or to_v or any(wanted)):
-            return run.forwards(u, v, coefficients)
-        history: list[Before] = []
-        end = run.forwards(u, v, coefficients, history)
-        # The velocity before a kick is what its decay acts on; without a gradient of that, none needs it.
-        velocities = [each.velocity if wanted[2 * n] else None for each, n in zip(history, run.numbers, strict=True)]
-        ctx.save_for_backward(u, v, *coefficients, *(each.pull for each in history), *velocities)
-        ctx.run, ctx.wanted = run, wanted
+        pulls: list[Tensor] = []
+        end = _in_blocks(run, u, v, coefficients, pulls)
+        ctx.save_for_backward(u, v, *coefficients, *pulls)
+        ctx.run = run
         ctx.set_materialize_grads(False)
         return end
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        run, count, kicks = ctx.run, len(ctx.wanted), len(ctx.run.stages)
-        u, v, *others = ctx.saved_tensors
-        coefficients, pulls, velocities = others[:count], others[count : count + kicks], others[count + kicks :]
+        run = ctx.run
+        count = 2 + len(run.coefficients)
+        # Once: checkpointing hands each of them out a single time.
+        saved = ctx.saved_tensors
+        given, pulls = saved[:count], saved[count:]
         if torch.is_grad_enabled():
-            return None, *_differentiable_gradients(run, (u, v, *coefficients), gradients, ctx.needs_input_grad[1:])
-        history = [Before(*each) for each in zip(reversed(pulls), reversed(velocities), strict=True)]
-        with without_autocast(u.device):
-            found = run.backwards(gradients, coefficients, ctx.wanted, history)
-        return None, *(
-            None if each is None or given is None else each.sum_to_size(given.shape)
-            for each, given in zip(found, (u, v, *coefficients), strict=True)
-        )
+            return None, *_differentiable_gradients(run, given, gradients, ctx.needs_input_grad[1:])
+        wanted, each = ctx.needs_input_grad[3:], sum(run.fresh)
+        gathered = Gathered(given)
+        with without_autocast(given[0].device):
+            for number, block in enumerate(blocks_of(*given)):
+                _, v, *coefficients = (block.of(tensor) for tensor in given)
+                history = run.followed(v, coefficients, pulls[number * each : (number + 1) * each], wanted)
+                to_u, to_v = (block.of(tensor) for tensor in gradients)
+                gathered.add(block, run.backwards((to_u, to_v), coefficients, wanted, history))
+        return None, *gathered.gradients()
+
+
+def _in_blocks(
+    run: SplitRun, u: Tensor, v: Tensor | None, coefficients: Sequence[Tensor | None], pulls: list[Tensor] | None = None
+) -> State:
+    ends = []
+    for block in blocks_of(u, v, *coefficients):
+        start, velocity, *others = (block.of(tensor) for tensor in (u, v, *coefficients))
+        assert start is not None
+        ends.append(run.forwards(start, velocity, others, pulls))
+    if len(ends) == 1:
+        return ends[0]
+    us, vs = zip(*ends, strict=True)
+    return torch.cat(us), torch.cat(vs) if run.velocity else None
 
 
 def _differentiable_gradients(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from wavezoo.errors import WavezooError, require_positive, require_whole
 from wavezoo.wave.scheme import Scheme
-from wavezoo.wave.softplus import inverse_softplus
+from wavezoo.wave.softplus import inverse_softplus, softplus
 
 
 class ParameterField(Scheme, nn.Module, ABC):
@@ -66,7 +66,7 @@ class ParameterField(Scheme, nn.Module, ABC):
     def link(self, raw: Tensor) -> Tensor:
         """Map any real number to a positive one, below ``maximum`` if there is one."""
         if self.maximum is None:
-            return nn.functional.softplus(raw)
+            return softplus(raw)
         return self.maximum * torch.sigmoid(raw)
 
     def unlinked(self, value: float) -> float:

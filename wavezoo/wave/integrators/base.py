@@ -88,8 +88,7 @@ class Integrator(Scheme, ABC):
             velocity: whether the final velocity is wanted; without, None may stand in its place.
         """
         if stages := self.stages(dt, steps, velocity):
-            u, v = advanced(system, u, v, stages)
-            return u, v if velocity else None
+            return advanced(system, u, v, stages, velocity)
         state = self.init(system, u, torch.zeros_like(u) if v is None else v)
         for _ in range(steps):
             state = self.step(system, state, dt)

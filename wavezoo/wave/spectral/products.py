@@ -93,8 +93,8 @@ def _sum_of_products(u: Tensor, *matrices: Tensor) -> Tensor:
         return total
     *others, beside = matrices[:-1]
     lines = u.flatten(0, -3)
-    # The sum as part of the second product, which saves a pass over memory.
-    total = torch.baddbmm(total.flatten(0, -3), beside.expand(lines.shape[0], -1, -1), lines).view(u.shape)
+    # The sum as part of the second product and in its memory, which saves two passes.
+    total = total.flatten(0, -3).baddbmm_(beside.expand(lines.shape[0], -1, -1), lines).view(u.shape)
     for axis, matrix in enumerate(others, 2):
         total = total + (u.transpose(axis, -1) @ matrix).transpose(axis, -1)
     return total
