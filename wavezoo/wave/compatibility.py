@@ -12,7 +12,9 @@ from wavezoo.wave.fields.base import ParameterField
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.potentials.base import Potential
+from wavezoo.wave.readouts.base import ReadOut
 from wavezoo.wave.scheme import Scheme
+from wavezoo.wave.starts import Start
 
 
 class Schemes(NamedTuple):
@@ -82,6 +84,26 @@ def check_schemes(schemes: Schemes, channels: int, *, limits: bool, reverses: bo
                     'Use gradient="recompute", or a scheme that is reversible.',
                     *(axis, "reversible", True),
                 )
+
+
+def check_reading(schemes: Schemes, start: type[Start], readout: type[ReadOut]) -> None:
+    """Check that the schemes fit how a wave starts and how it is read.
+
+    Raises:
+        UnmetRequirement: if the start needs modes that the Laplacian does not have.
+        WavezooError: if there is a drift, and the read-out cannot be carried along by it.
+    """
+    if start.requires.modes and not schemes.laplacian.diagonal:
+        raise UnmetRequirement(
+            f"{start.__name__} needs a Laplacian that is diagonal in modes, and {_name(schemes.laplacian)} declares "
+            "diagonal = False. Take another Laplacian, or another initial_velocity.",
+            *("laplacians", "diagonal", True),
+        )
+    if schemes.drift is not None and not readout.takes_drift:
+        raise WavezooError(
+            f"{_name(schemes.drift)} carries what is read along for one time, and this read-out looks at many; "
+            'use initial_velocity="transported" for direction, or a read-out of the end.'
+        )
 
 
 def not_causal_because(schemes: Schemes) -> UnmetRequirement | None:

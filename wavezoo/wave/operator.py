@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.errors import WavezooError, not_allowed, require_positive, require_whole
-from wavezoo.wave.compatibility import Schemes, check_input, check_schemes, not_causal_because
+from wavezoo.wave.compatibility import Schemes, check_input, check_reading, check_schemes, not_causal_because
 from wavezoo.wave.damping import Damping, ExponentialDamping, NoDamping
 from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields import ParameterField, PointwiseField
@@ -126,6 +126,7 @@ class WaveOperator(nn.Module):
             damping = NoDamping(channels, ndim) if damping_field is None else ExponentialDamping(channels, ndim)
         schemes = Schemes(laplacian, integrator, speed, damping, damping_field, potential, drift)
         check_schemes(schemes, channels, limits=courant_guard == "limit", reverses=gradient == "reverse")
+        check_reading(schemes, STARTS[initial_velocity], READOUTS[readout])
         reason = not_causal_because(schemes)
         if causal and reason is not None:
             raise reason
@@ -147,7 +148,7 @@ class WaveOperator(nn.Module):
         kind = READOUTS[readout]
         times = looks_at(looks, self.steps if reach is None else reach / travel, travel, kind, integrator)
         self.readout: ReadOut = kind(channels, ndim, times)
-        own_starts = times.count if kind.many and times.learned else 1
+        own_starts = times.number if kind.many and times.learned else 1
         self.start: Start = STARTS[initial_velocity](channels, ndim, own_starts)
         self.courant_guard = courant_guard
         self.gradient = gradient

@@ -46,13 +46,13 @@ class Looks(NamedTuple):
     """When a fresh operator looks at its waves, in steps on the grid on which the parameters are learned.
 
     Attributes:
-        count: how often, J.
+        number: how often, J.
         first: the first time.
         last: the last time.
         learned: whether times are free, and learned; otherwise they are those of steps.
     """
 
-    count: int
+    number: int
     first: float
     last: float
     learned: bool

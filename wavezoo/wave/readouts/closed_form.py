@@ -42,10 +42,9 @@ def summed(wave: Wave, looks: Sequence[Look], first: int = 0) -> Tensor:
     system, start, u = wave.system, wave.start, wave.u
     modes, directions = system.modes, start.directions(u.dtype)
     spectrum = modes.transform(u)
-    if directions is None and wave.given is None:
-        (own, *_) = _coefficients(wave, looks, [])
-        return modes.inverse(own * spectrum)
     if directions is None:
+        if wave.given is None:
+            return modes.inverse(_coefficients(wave, looks, [])[0] * spectrum)
         own, pushed = _coefficients(wave, looks, [None])
         return modes.inverse(own * spectrum + pushed * modes.transform(wave.given))
     axes = [each.view(1, *each.shape, *[1] * (u.ndim - 2)) for each in directions.unbind(-1)]

@@ -25,13 +25,13 @@ class Times(nn.Module):
     def __init__(self, channels: int, looks: Looks) -> None:
         super().__init__()
         self.looks = looks
-        self.log_time = nn.Parameter(torch.empty(channels, looks.count)) if looks.learned else None
+        self.log_time = nn.Parameter(torch.empty(channels, looks.number)) if looks.learned else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         if self.log_time is not None:
             ends = (math.log(self.looks.first), math.log(self.looks.last))
-            steps = self.looks.count
+            steps = self.looks.number
             values = torch.linspace(*ends, steps) if steps > 1 else torch.tensor([ends[1]])
             with torch.no_grad():
                 self.log_time.copy_(values.expand_as(self.log_time))
@@ -44,7 +44,7 @@ class Times(nn.Module):
 
     def steps(self, steps: int) -> list[int]:
         """Return after which of ``steps`` steps each look is."""
-        return [round((look + 1) * steps / self.looks.count) for look in range(self.looks.count)]
+        return [round((look + 1) * steps / self.looks.number) for look in range(self.looks.number)]
 
 
 class TrajectorySum(ReadOut):
@@ -62,8 +62,8 @@ class TrajectorySum(ReadOut):
     def __init__(self, channels: int, ndim: int, looks: Looks) -> None:
         super().__init__(channels, ndim, looks)
         self.times = Times(channels, looks)
-        self.displacement = nn.Parameter(torch.empty(channels, looks.count))
-        self.velocity = nn.Parameter(torch.empty(channels, looks.count))
+        self.displacement = nn.Parameter(torch.empty(channels, looks.number))
+        self.velocity = nn.Parameter(torch.empty(channels, looks.number))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -101,7 +101,7 @@ class TrajectoryProjection(ReadOut):
     def __init__(self, channels: int, ndim: int, looks: Looks) -> None:
         super().__init__(channels, ndim, looks)
         self.times = Times(channels, looks)
-        self.weight = nn.Parameter(torch.empty(looks.count, channels, 2 * channels))
+        self.weight = nn.Parameter(torch.empty(looks.number, channels, 2 * channels))
         self.bias = nn.Parameter(torch.empty(channels))
         self.reset_parameters()
 
