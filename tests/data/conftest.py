@@ -123,6 +123,7 @@ WRITERS = {
     ("cifar100", "hub"): (write_hub, 100),
     ("lra_image", "binary"): (write_cifar_binary, 10),
     ("lra_image_16", "binary"): (write_cifar_binary, 10),
+    ("mnist_segmentation", "idx"): (write_idx, 10),
     ("smnist", "idx"): (write_idx, 10),
     ("psmnist", "idx.gz"): (write_idx_gz, 10),
     ("image_folder", "folders"): (write_image_folder, 4),

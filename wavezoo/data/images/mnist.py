@@ -7,10 +7,11 @@ import struct
 import zlib
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from wavezoo.data.entry import DatasetEntry, DataSource
+from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
 from wavezoo.data.facts import ImageFacts
 from wavezoo.data.folders import files_below
 from wavezoo.data.hub import load_hub_images, require_folder
@@ -103,3 +104,10 @@ Splits: 60,000 for training, 10,000 for test.""",
         columns={"image": "image", "label": "label"},
     ),
 }
+
+IMAGES = DataOption(Literal["mnist", "fashion_mnist"], "mnist", "the images that are read.")
+
+
+def chosen_images(source: DataSource) -> DatasetEntry:
+    """Return the data set that the option ``images`` names, for data sets that are made of it."""
+    return DATASETS[source.options["images"]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 import numpy as np
 from pydantic import Field
@@ -44,17 +44,13 @@ def _load_grey(side: int, source: DataSource) -> Splits:
     return Splits(_mapped(train, grey), _mapped(colour.test, grey), _mapped(validation, grey))
 
 
-def _images(source: DataSource) -> DatasetEntry:
-    return mnist.DATASETS[source.options["images"]]
-
-
 def _mnist_facts(source: DataSource) -> ImageFacts:
-    facts = cast(ImageFacts, _images(source).facts_at(DataSource()))
+    facts = cast(ImageFacts, mnist.chosen_images(source).facts_at(DataSource()))
     return replace(facts, tokens=source.options["tokens"])
 
 
 def _load_mnist(permuted: bool, source: DataSource) -> Splits:
-    splits = _images(source).read(replace(source, options={}, validation=0.0))
+    splits = mnist.chosen_images(source).read(replace(source, options={}, validation=0.0))
     if not permuted:
         return splits
     order = np.random.default_rng(source.options["permutation"]).permutation(28 * 28)
@@ -82,7 +78,6 @@ Splits: the last 10 % of the 50,000 training images are for validation, the 10,0
     )
 
 
-IMAGES = DataOption(Literal["mnist", "fashion_mnist"], "mnist", "the images that are read.")
 PERMUTATION = DataOption(
     Annotated[int, Field(ge=0, le=LARGEST_SEED)], 0, "the seed of the permutation, the same one for every image."
 )
@@ -101,7 +96,8 @@ Splits: 60,000 for training, 10,000 for test; data.validation holds back a part 
         facts=_mnist_facts,
         load=partial(_load_mnist, permuted),
         counts={"train": 60_000, "test": 10_000},
-        options={"images": IMAGES, "tokens": PIXELS_AS_TOKENS} | ({"permutation": PERMUTATION} if permuted else {}),
+        options={"images": mnist.IMAGES, "tokens": PIXELS_AS_TOKENS}
+        | ({"permutation": PERMUTATION} if permuted else {}),
         columns=mnist.DATASETS["mnist"].columns,
     )
 
