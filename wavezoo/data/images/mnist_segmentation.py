@@ -1,4 +1,4 @@
-"""MNIST enlarged: of each pixel, which digit does it belong to?"""
+"""MNIST enlarged: the digit that each pixel belongs to."""
 
 from dataclasses import replace
 from typing import cast

@@ -84,6 +84,7 @@ PERMUTATION = DataOption(
 
 
 def _mnist_entry(name: str, permuted: bool, title: str, remark: str) -> DatasetEntry:
+    options = {"images": mnist.IMAGES, "tokens": PIXELS_AS_TOKENS}
     return DatasetEntry(
         name=name,
         description=f"""{title}: the 784 pixels of a digit, one by one.
@@ -96,8 +97,7 @@ Splits: 60,000 for training, 10,000 for test; data.validation holds back a part 
         facts=_mnist_facts,
         load=partial(_load_mnist, permuted),
         counts={"train": 60_000, "test": 10_000},
-        options={"images": mnist.IMAGES, "tokens": PIXELS_AS_TOKENS}
-        | ({"permutation": PERMUTATION} if permuted else {}),
+        options=options | ({"permutation": PERMUTATION} if permuted else {}),
         columns=mnist.DATASETS["mnist"].columns,
     )
 
