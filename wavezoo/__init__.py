@@ -12,7 +12,7 @@ from wavezoo.models.deferred import register_with_timm
 
 if TYPE_CHECKING:
     from wavezoo.config.spec import create_mixer, create_operator
-    from wavezoo.mixers import Mixer
+    from wavezoo.mixers import Mixer, RecurrentMixer
     from wavezoo.models.dense import WavePDEDense
     from wavezoo.models.entry import ModelEntry
     from wavezoo.models.image import WavePDE
@@ -50,6 +50,7 @@ __all__ = [
     "PluginError",
     "PluginWarning",
     "Potential",
+    "RecurrentMixer",
     "Requires",
     "ReverseWarning",
     "Trajectory",
@@ -75,7 +76,7 @@ __version__ = version("wavezoo")
 # Where each of these stands; for type checkers, above.
 _PLACES = {
     "wavezoo.config.spec": ("create_mixer", "create_operator"),
-    "wavezoo.mixers": ("Mixer",),
+    "wavezoo.mixers": ("Mixer", "RecurrentMixer"),
     "wavezoo.models.dense": ("WavePDEDense",),
     "wavezoo.models.entry": ("ModelEntry",),
     "wavezoo.models.image": ("WavePDE",),

@@ -1,17 +1,20 @@
 """A wide depthwise convolution as a mixer."""
 
+from typing import overload
+
 from torch import Tensor
 
 from wavezoo.errors import WavezooError
-from wavezoo.mixers.base import Mixer
+from wavezoo.mixers.recurrent import RecurrentMixer, State
+from wavezoo.nn.carried import carried, no_past
 from wavezoo.wave.convolution import GridConv
 
 
-class DepthwiseMixer(Mixer):
+class DepthwiseMixer(RecurrentMixer):
     """A wide convolution of every channel by itself, as in ConvNeXt.
 
     Source: A ConvNet for the 2020s (Liu et al. 2022), which takes 7x7. Reach: half the kernel. Cost: proportional to
-    the cells and to the kernel.
+    the cells and to the kernel. Its state is the last inputs, one less than the kernel has cells.
 
     Args:
         causal: end the window at each position instead of centring it there; sequences only.
@@ -31,5 +34,18 @@ class DepthwiseMixer(Mixer):
             raise WavezooError(f"kernel_size is {kernel_size!r}; give an odd number of cells, such as 7.")
         self.conv = GridConv(channels, channels, ndim, kernel_size, groups=channels, causal=causal)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+    def initial_state(self, batch: int) -> State:
+        self._require_causal()
+        return (no_past(self.conv, batch),)
+
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        if state is None:
+            return self.conv(x)
+        y, past = carried(self.conv, x, state[0])
+        return y, (past,)

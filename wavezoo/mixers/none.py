@@ -1,11 +1,13 @@
 """No mixer."""
 
+from typing import overload
+
 from torch import Tensor
 
-from wavezoo.mixers.base import Mixer
+from wavezoo.mixers.recurrent import RecurrentMixer, State
 
 
-class NoMixer(Mixer):
+class NoMixer(RecurrentMixer):
     """What comes in: no mixing of positions beyond the small depthwise convolution of the block.
 
     Args:
@@ -15,5 +17,14 @@ class NoMixer(Mixer):
     causality = "always"
     projects = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x
+    def initial_state(self, batch: int) -> State:
+        return ()
+
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        return x if state is None else (x, state)

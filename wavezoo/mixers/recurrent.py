@@ -10,9 +10,7 @@ from torch import Tensor
 
 from wavezoo.errors import WavezooError
 from wavezoo.mixers.base import Mixer
-
-# Tensors, the batch first in each.
-State = tuple[Tensor, ...]
+from wavezoo.nn.carried import State
 
 
 class RecurrentMixer(Mixer):

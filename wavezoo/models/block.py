@@ -1,16 +1,18 @@
 """The block that every backbone is made of: slots that hold a mixer of positions, an MLP, norms and what one adds."""
 
 from collections.abc import Mapping
+from typing import overload
 
 from timm.layers import DropPath
 from timm.models import register_notrace_module
 from torch import Tensor, nn
 
 from wavezoo.config.spec import MixerSpec
-from wavezoo.errors import not_allowed
+from wavezoo.errors import WavezooError, not_allowed
 from wavezoo.mixers.base import Mixer
 from wavezoo.models.matching import hidden_channels
 from wavezoo.models.placing import placed
+from wavezoo.nn.carried import State, initial_state
 from wavezoo.nn.mlp import Mlp
 from wavezoo.nn.norm import norm_layer
 
@@ -72,8 +74,30 @@ class Block(nn.Module):
         if extra:
             raise not_allowed("slot of a block", next(iter(extra)), SLOTS)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x`` of shape ``(B, C, *G)`` to the same shape."""
+    def initial_state(self, batch: int) -> State:
+        """Return the state before the first position of a sequence, that of the mixer.
+
+        Raises:
+            WavezooError: if the mixer has none to go on from, or if there are layers in other slots.
+        """
+        if filled := [slot for slot in SLOTS if getattr(self, slot) is not None]:
+            raise WavezooError(
+                f"a block with a layer in the slot {filled[0]} has no state to go on from. Run it over whole sequences."
+            )
+        return initial_state(self.mixer, batch)
+
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        """Map ``x`` of shape ``(B, C, *G)`` to the same shape, and given a state, also return the state after ``x``."""
+        if state is not None:
+            mixed, state = self.mixer(self.norm1(x), state)
+            x = x + self.drop_path1(mixed)
+            return x + self.drop_path2(self.mlp(self.norm2(x))), state
         if self.first is not None:
             x = self.first(x)
         # Layer norm leaves channels last in memory, where the mixer's passes along the grid are slow.

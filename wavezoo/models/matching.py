@@ -76,4 +76,5 @@ def count_parameters(module: nn.Module) -> int:
 @functools.cache
 def _parameters_with_wave(channels: int, ndim: int, preset: str, local_taps: int | None) -> int:
     with torch.device("meta"):
-        return count_parameters(placed(mixer_spec(preset=preset), channels, ndim, local_taps))
+        # A convolution that is only counted may be of any width.
+        return count_parameters(placed(mixer_spec(preset=preset), channels, ndim, local_taps, causal=True))

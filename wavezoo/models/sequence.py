@@ -6,7 +6,7 @@ models; inside, channels come first.
 
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -29,7 +29,9 @@ from wavezoo.models.backbone import (
 from wavezoo.models.block import wave_block
 from wavezoo.models.entry import ModelEntry
 from wavezoo.models.masks import by_length, pooled, spans_of
+from wavezoo.models.state import SequenceState
 from wavezoo.models.variants import SEQUENCE, Variant
+from wavezoo.nn.carried import initial_state
 from wavezoo.nn.norm import norm_layer
 
 SEQUENCE_POOLS = ("mean", "first", "last", "")
@@ -194,9 +196,47 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
         """
         return self.head(x, mask, pre_logits)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Map sequences to logits; see `forward_features` and `forward_head`."""
-        return self.forward_head(self.forward_features(x, mask), mask)
+    def initial_state(self, batch: int) -> SequenceState:
+        """Return the state of a causal model before the first element of ``batch`` sequences.
+
+        Raises:
+            WavezooError: if the model is not causal, if a mixer has no state to go on from, or unless every element has
+                an output of its own (``global_pool=""``) or the last one the only one (``"last"``).
+        """
+        require_choice("global_pool of a model that goes on from a state", self.global_pool, ("", "last"))
+        return SequenceState(0, tuple(initial_state(block, batch) for block in self.blocks))
+
+    @overload
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor: ...
+
+    @overload
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, *, state: SequenceState
+    ) -> tuple[Tensor, SequenceState]: ...
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, *, state: SequenceState | None = None
+    ) -> Tensor | tuple[Tensor, SequenceState]:
+        """Map sequences to logits; see `forward_features` and `forward_head`.
+
+        Args:
+            x: the sequences, or the elements that go on where ``state`` was left.
+            mask: as for `forward_features`; without a state only.
+            state: what `initial_state` or this function returned; then the state after ``x`` is returned too.
+        """
+        if state is None:
+            return self.forward_head(self.forward_features(x, mask), mask)
+        if mask is not None:
+            raise WavezooError("a mask and a state were given; elements that go on from a state have no padding.")
+        features, state = self._continued(x, state)
+        return self.forward_head(features), state
+
+    def step(self, x: Tensor, state: SequenceState) -> tuple[Tensor, SequenceState]:
+        """Map one element, a token id ``(B,)`` or numbers ``(B, in_features)``, to logits ``(B, num_classes)``, and the
+        state before it to that after it.
+        """
+        logits, state = self(x.unsqueeze(1), state=state)
+        return (logits if self.global_pool == "last" else logits.squeeze(1)), state
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Replace the classifier; ``global_pool=None`` keeps the pooling.
@@ -219,11 +259,24 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
         """Return timm's patterns for the parameter groups of layer-wise learning-rate decay."""
         return {"stem": r"^stem|^position", "blocks": [(r"^blocks\.(\d+)", None)]}
 
-    def _encoded(self, x: Tensor) -> Tensor:
+    def _continued(self, x: Tensor, state: SequenceState) -> tuple[Tensor, SequenceState]:
+        self._check_input(x, None, state.position)
+        position, length = state.position, x.shape[1]
+        x = self._positioned(x, position).mT
+        after = []
+        for block, before in zip(self.blocks, state.blocks, strict=True):
+            x, left = block(x, before)
+            after.append(left)
+        return x.mT, SequenceState(position + length, tuple(after))
+
+    def _positioned(self, x: Tensor, start: int = 0) -> Tensor:
         x = self.stem(x) if self.vocab_size is None else self._embedded(x)
         if self.position is not None:
-            x = x + self.position(torch.arange(x.shape[1], device=x.device))
-        x = x.mT
+            x = x + self.position(torch.arange(start, start + x.shape[1], device=x.device))
+        return x
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        x = self._positioned(x).mT
         x = checkpoint_seq(self.blocks, x) if self.grad_checkpointing else self.blocks(x)
         return x.mT
 
@@ -239,7 +292,7 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
                 "tokenizer, or build the model with a greater vocab_size."
             ) from error
 
-    def _check_input(self, x: Tensor, mask: Tensor | None) -> None:
+    def _check_input(self, x: Tensor, mask: Tensor | None, start: int = 0) -> None:
         tokens = self.vocab_size is not None
         wanted = "token ids (B, N)" if tokens else f"numbers (B, N, {self.in_features})"
         if x.ndim != (2 if tokens else 3) or not (tokens or x.shape[2] == self.in_features):
@@ -249,10 +302,10 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
             raise WavezooError(f"input of {x.dtype} does not fit a model for {wanted}.")
         if x.shape[1] == 0:
             raise WavezooError(f"input of shape {tuple(x.shape)} has no element; give sequences of at least 1.")
-        if self.max_length is not None and x.shape[1] > self.max_length:
+        if self.max_length is not None and start + x.shape[1] > self.max_length:
             raise WavezooError(
-                f"sequences of {x.shape[1]} elements are longer than max_length={self.max_length}, up to which there "
-                "are position embeddings. Cut them, or build the model with a greater max_length, or without one."
+                f"sequences of {start + x.shape[1]} elements are longer than max_length={self.max_length}, up to which "
+                "there are position embeddings. Cut them, or build the model with a greater max_length, or without one."
             )
         if mask is not None and (mask.shape != x.shape[:2] or mask.dtype != torch.bool):
             raise WavezooError(

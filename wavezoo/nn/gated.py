@@ -1,9 +1,12 @@
 """A mixer with a sense of direction and a gate."""
 
+from typing import overload
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wavezoo.errors import WavezooError, require_whole
+from wavezoo.nn.carried import State, carried, initial_state, no_past
 from wavezoo.wave.convolution import GridConv, conv
 
 
@@ -41,10 +44,36 @@ class GatedMixer(nn.Module):
         self.gate = conv(ndim)(channels, channels, 1) if gated else None
         self.proj = conv(ndim)(channels, channels, 1) if gated else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x`` of shape ``(B, C, *G)`` to the same shape."""
+    def initial_state(self, batch: int) -> State:
+        """Return the state before the first position of a sequence: the convolution's last inputs, then the mixer's.
+
+        Raises:
+            WavezooError: if the mixer has no state to go on from.
+        """
+        past = () if self.local is None else (no_past(self.local, batch),)
+        return *past, *initial_state(self.mixer, batch)
+
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        """Map ``x`` of shape ``(B, C, *G)`` to the same shape, and given a state, also return the state after ``x``."""
+        if state is not None:
+            return self._carried(x, state)
         if self.local is not None:
             x = self.local(x)
-        if self.gate is None or self.proj is None:
-            return self.mixer(x)
-        return self.proj(self.mixer(x) * F.silu(self.gate(x)))
+        return self._gated(x, self.mixer(x))
+
+    def _carried(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        past: State = ()
+        if self.local is not None:
+            x, last = carried(self.local, x, state[0])
+            past, state = (last,), state[1:]
+        mixed, state = self.mixer(x, state)
+        return self._gated(x, mixed), (*past, *state)
+
+    def _gated(self, x: Tensor, mixed: Tensor) -> Tensor:
+        return mixed if self.gate is None or self.proj is None else self.proj(mixed * F.silu(self.gate(x)))
