@@ -160,7 +160,7 @@ def test_looks_keep_their_physics_on_a_finer_grid(preset, readout):
         ({"reach": 0.0}, "reach"),
         ({"laplacian": "open"}, "sponge"),
         ({"laplacian": {"name": "graph", "edges": [[0, 1]]}, "initial_velocity": "transported"}, "modes"),
-        ({"drift": "uniform", "readout": "trajectory"}, "drift"),
+        ({"drift": "uniform", "readout": "trajectory"}, "UniformDrift carries"),
     ],
     ids=str,
 )

@@ -17,12 +17,14 @@ class Preset:
         idle: the options that change nothing as long as the others are the preset's, each with the reason.
         plain: whether the operator stands alone in a block, as published, instead of between a depthwise convolution
             and a gate.
+        reaches_far: whether a model that knows its grid lets waves travel half of it, unless told how far.
     """
 
     description: str
     choices: Mapping[str, Any]
     idle: Mapping[str, str] = field(default_factory=dict)
     plain: bool = False
+    reaches_far: bool = False
 
 
 _STEPPED: dict[str, Any] = {
@@ -85,6 +87,7 @@ PRESETS: dict[str, Preset] = {
             "courant_guard": "the exact solution is stable at every Courant number",
             "learn_dt": "the times of looks learn all that a time step could",
         },
+        reaches_far=True,
     ),
     "paper": Preset(
         "the layer as published",

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from wavezoo.config.options import plain
-from wavezoo.config.presets import OPERATOR_CHOICES
+from wavezoo.config.presets import OPERATOR_CHOICES, PRESETS
+from wavezoo.config.spec import OperatorChoices
 from wavezoo.errors import WavezooError, nearest_first, require_positive, require_whole, shown
 from wavezoo.wave.convolution import check_grid_spacing
 
@@ -95,6 +96,20 @@ def check_operator_choices(model: type[Backbone], choices: Mapping[str, Any]) ->
             raise TypeError(
                 f"{model.__name__} got an unexpected keyword argument {choice!r}; the nearest it knows: {near}"
             )
+
+
+def with_reach(preset: str, choices: OperatorChoices, cells: int | None) -> OperatorChoices:
+    """Return the choices of a wave operator with a reach of half the grid, unless they say how far it is to look.
+
+    Args:
+        preset: name of the preset.
+        choices: in place of the preset's.
+        cells: number of cells along an axis; None where it is not known, which leaves the preset's reach.
+    """
+    base = PRESETS.get(preset)
+    if cells is None or base is None or not base.reaches_far or {"reach", "steps"} & set(choices):
+        return choices
+    return {**choices, "reach": max(cells / 2, 1.0)}
 
 
 def check_rates(mlp_ratio: float, **rates: float) -> None:

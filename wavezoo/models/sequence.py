@@ -25,6 +25,7 @@ from wavezoo.models.backbone import (
     check_rates,
     drop_path_rates,
     outputs,
+    with_reach,
 )
 from wavezoo.models.block import wave_block
 from wavezoo.models.entry import ModelEntry
@@ -134,7 +135,7 @@ class WavePDESequence(Backbone, PyTorchModelHubMixin, library_name="wavezoo"):
         check_placement(device, dtype)
         _check_pool(global_pool)
         depth, dim = require_whole("depth", depth), require_whole("dim", dim)
-        spec = mixer_spec(mixer, preset, **operator)
+        spec = mixer_spec(mixer, preset, **with_reach(preset, operator, max_length))
         if spec.causal and norm == "batch":
             raise WavezooError(
                 'norm="batch" is not causal: its statistics take in later positions. Use norm="layer", or causal=False.'

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wavezoo.config.presets import PRESETS
 from wavezoo.config.recipe import DataSection, Recipe
 from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
 from wavezoo.errors import WavezooError, not_allowed
@@ -109,7 +110,8 @@ def grid_outputs(name: str, task: Task) -> Callable[[Tensor], Tensor]:
 
 def _given(recipe: Recipe, facts: Facts, task: Task) -> dict[str, Any]:
     """Return the keyword arguments that follow from data and task."""
-    name, given = recipe.model.name, {"num_classes": task.outputs}
+    name = recipe.model.name
+    given: dict[str, Any] = {"num_classes": task.outputs}
     entry = find_model(name)
     if entry.kind == "sequence":
         sequences = sequence_facts(facts)
@@ -119,6 +121,10 @@ def _given(recipe: Recipe, facts: Facts, task: Task) -> dict[str, Any]:
                 f"the sequences of {recipe.data.name} are of several lengths, on which batch norm cannot be trained. "
                 "Set model.norm to layer."
             )
+        chosen = recipe.model.options
+        far = PRESETS.get(chosen.get("preset", ""))
+        if far is not None and far.reaches_far and not {"reach", "steps", "mixer"} & set(chosen):
+            given["reach"] = max(sequences.length / 2, 1.0)
         pooled: dict[str, Any] = {} if task.target == "class" else {"global_pool": ""}
         return given | pooled | {"in_features": sequences.features, "vocab_size": sequences.vocabulary}
     if not isinstance(facts, ImageFacts):
