@@ -119,6 +119,19 @@ def test_waves_leave_an_open_grid_and_do_not_come_back(ndim):
     assert left["cosine"].abs().max() > 0.05
 
 
+@pytest.mark.parametrize("strength", [0.1, 0.2])
+def test_a_sponge_gives_back_what_it_says_in_decibels(strength):
+    size, dt = 128, 0.4
+    sponge = {"name": "sponge", "initial": 1e-6, "strength": strength, "width": 0.25}
+    medium = {"speed": {"name": "constant", "initial": 1.0}, "damping_field": sponge, "dt": dt, "learn_dt": False}
+    operator = wavezoo.create_operator(1, 1, laplacian="cosine", reach=float(size), **medium).double()
+    place = torch.arange(size, dtype=torch.float64) - size / 2
+    packet = (-((place / 9) ** 2)).exp() * (2 * math.pi * place / 6).cos()
+    energy = operator.simulate(packet.view(1, 1, -1), every=operator.steps).energy[:, 0]
+    returned = 10 * torch.log10(energy[-1] / energy[0]).item()
+    assert returned == pytest.approx(-2.895 * strength * size / 4, rel=0.05)
+
+
 @pytest.mark.parametrize("readout", ["trajectory", "trajectory_projected"])
 @pytest.mark.parametrize("preset", ["stepped", "trajectory"])
 def test_every_way_to_a_gradient_gives_the_same(preset, readout):
@@ -167,3 +180,15 @@ def test_looks_keep_their_physics_on_a_finer_grid(preset, readout):
 def test_what_does_not_fit_is_told(choices, message):
     with pytest.raises(wavezoo.WavezooError, match=message):
         wavezoo.create_operator(2, 1, "stepped", **choices)
+
+
+def test_a_trajectory_is_exported_and_compiled_whole():
+    operator, x = wavezoo.create_operator(2, 1, "trajectory").eval(), random(2, 2, 12).float()
+    torch.testing.assert_close(torch.export.export(operator, (x,)).module()(x), operator(x))
+    torch.testing.assert_close(torch.compile(operator, backend="aot_eager", fullgraph=True)(x), operator(x))
+
+
+def test_a_sample_does_not_depend_on_its_batch():
+    operator, x = built(1, "open"), random(3, 2, 9)
+    spoiled = torch.cat([x[:1], torch.full_like(x[1:], float("nan"))])
+    torch.testing.assert_close(operator(spoiled)[:1], operator(x[:1]))

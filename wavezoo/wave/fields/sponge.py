@@ -14,6 +14,10 @@ class SpongeField(ParameterField):
     Equation (Cerjan et al. 1985, Geophysics 50, 705): ``gamma(x) = inner(x) + Σ_axes strength (1 - d/width)²`` where
     the distance d to the nearest edge is below ``width``.
 
+    A wave of speed c that meets an edge head on comes back with an energy lower by ``2.9 strength W / c`` decibels, W
+    the width in cells (``10 log10 exp(2/3 strength W / c)``): 18 dB with ``strength`` 0.1 c and W of 64 cells, measured
+    18.3 to 18.5 for waves of 6 to 24 cells. A layer much thinner than a wave reflects by itself.
+
     Args:
         initial: the value of a fresh field away from the edges; 1 / time for a damping.
         maximum: a bound on the values of the inner field; None for no bound.
