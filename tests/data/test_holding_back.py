@@ -125,14 +125,18 @@ def test_every_data_set_is_held_back_from_in_every_class(name_and_layout, copies
         with pytest.raises(WavezooError, match="a validation split of its own"):
             entry.read(asked)
         return
-    assert (np.diff(whole.train.targets) >= 0).all()
     data = entry.read(asked)
+    if whole.train.targets.ndim > 1:
+        # Samples have no class each that could be in both parts.
+        assert len(data.validation) == round(len(whole.train) / 4) == len(whole.train) - len(data.train)
+        return
+    assert (np.diff(whole.train.targets) >= 0).all()
     assert np.bincount(data.train.targets, minlength=classes).tolist() == [6] * classes
     assert np.bincount(data.validation.targets, minlength=classes).tolist() == [2] * classes
 
 
 def test_every_data_set_that_is_read_from_a_folder_has_a_copy_here(copies):
-    from_folders = {name for name in registry.datasets() if name not in ("digits", "mnist1d")}
+    from_folders = {name for name in registry.datasets() if name not in ("digits", "mnist1d", "reach")}
     assert from_folders == {name for name, _ in copies.layouts}
 
 

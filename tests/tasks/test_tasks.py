@@ -25,7 +25,18 @@ FACTS = {
     "class": image_facts("class"),
     "class_map": image_facts("class_map"),
     "field": image_facts("field", target_channels=2),
+    "distance": image_facts("distance"),
 }
+
+
+def some_targets(kind):
+    """Targets of five samples."""
+    if kind == "field":
+        return torch.randn(5, 2, 8, 8)
+    if kind == "distance":
+        # In every sample, walls, cells that no path leads to and cells at some distance.
+        return torch.tensor([0.0, 3.0, torch.inf, torch.nan])[torch.randint(0, 4, (5, 8, 8))]
+    return torch.randint(0, 3, (5,) if kind == "class" else (5, 8, 8))
 
 
 def splits(source):
@@ -75,8 +86,7 @@ def test_every_task_says_what_decides(name):
     task_class = registry.tasks()[name]
     task = task_class(FACTS[task_class.target])
     metric = task.metric()
-    shape = {"class": (5,), "class_map": (5, 8, 8), "field": (5, 2, 8, 8)}[task.target]
-    targets = torch.randn(shape) if task.target == "field" else torch.randint(0, 3, shape)
+    targets = some_targets(task.target)
     metric.update(targets, targets)
     perfect = task.numbers(metric)[task.decides]
     metric.update(targets.roll(1, 0) + (0.5 if task.target == "field" else 0), targets)

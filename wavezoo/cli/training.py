@@ -65,16 +65,22 @@ def evaluate(
     grid_spacing: Annotated[
         float | None, typer.Option(help="What to tell the model of the distance of two pixels; 1 / resolution if left.")
     ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Test on other data: --set data.size=33; may be repeated.")
+    ] = None,
+    details: Annotated[bool, typer.Option("--details", help="Print the task's tables too.")] = False,
 ) -> None:
     """Print how good a run's saved weights are on the test split."""
-    from wavezoo.tasks.base import shown
+    from wavezoo.tasks.base import shown, shown_table
     from wavezoo.train import evaluate as evaluate_run
 
     load_plugins(plugin)
-    found = evaluate_run(run, weights, device, data_path, resolution, grid_spacing)
+    found = evaluate_run(run, weights, device, data_path, resolution, grid_spacing, overrides or ())
     scale = "" if resolution == 1 else f", images enlarged by {resolution:g}"
     numbers = ", ".join(f"{name} {shown(found.task, name, value)}" for name, value in found.numbers.items())
     say(f"{numbers} ({weights} weights of {run}{scale})")
+    for table, values in found.details.items() if details else ():
+        say(shown_table(found.task, table, values))
 
 
 def runs(

@@ -184,10 +184,11 @@ def _check_targets(where: str, targets: np.ndarray, facts: Facts) -> None:
         "class": (),
         "class_map": facts.grid,
         "field": (facts.target_channels, *facts.grid),
+        "distance": facts.grid,
     }
     if targets.shape[1:] != expected[facts.target]:
         raise WavezooError(f"targets of {where} are {targets.shape[1:]}; {expected[facts.target]} is meant.")
-    if facts.target == "field":
+    if facts.target in ("field", "distance"):
         return
     least, greatest = int(targets.min()), int(targets.max())
     if not 0 <= least <= greatest < len(facts.classes):

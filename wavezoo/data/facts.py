@@ -7,9 +7,10 @@ features ``(M, N, F)``, float32, or M runs of token ids of different lengths.
 from dataclasses import dataclass
 from typing import Literal
 
-# What is to be found for a sample: its class ``(M,)``, the class of each of its cells ``(M, *grid)``, or the values of
-# a field there ``(M, target_channels, *grid)``.
-Target = Literal["class", "class_map", "field"]
+# What is to be found for a sample: its class ``(M,)``, the class of each of its cells ``(M, *grid)``, the values of a
+# field there ``(M, target_channels, *grid)``, or how far it is to each cell ``(M, *grid)``: inf where no path leads,
+# NaN where there is no cell.
+Target = Literal["class", "class_map", "field", "distance"]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Split:
     Attributes:
         inputs: images, sequences or runs of tokens.
         targets: classes ``(M,)``, int64; class maps ``(M, *grid)``, int64 or uint8; or fields ``(M, C, *grid)``,
-            float32.
+            float32; or distances ``(M, *grid)``, float32.
     """
 
     inputs: np.ndarray | TokenRuns

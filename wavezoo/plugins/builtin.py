@@ -151,6 +151,11 @@ def wavezoo_models() -> Mapping[str, Any]:
 
 @hookimpl
 def wavezoo_tasks() -> Mapping[str, Any]:
-    from wavezoo.tasks import Classification, Regression, Segmentation
+    from wavezoo.tasks import Classification, Reach, Regression, Segmentation
 
-    return {"classification": Classification, "segmentation": Segmentation, "regression": Regression}
+    return {
+        "classification": Classification,
+        "segmentation": Segmentation,
+        "regression": Regression,
+        "reach": Reach,
+    }

@@ -4,7 +4,7 @@ Shapes: B batch, K outputs, *G grid. Outputs are ``(B, K)``, or ``(B, K, *G)`` w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -43,7 +43,7 @@ class Task(ABC):
         facts: what the data are.
 
     Attributes:
-        target: the kind of target it learns: ``"class"``, ``"class_map"`` or ``"field"``.
+        target: the kind of target it learns: ``"class"``, ``"class_map"``, ``"field"`` or ``"distance"``.
         decides: the number that decides which weights are the best.
         higher_is_better: whether more of it is better.
         percent: the numbers that are shares, to be shown as such.
@@ -109,6 +109,21 @@ def shown(task: Any, name: str, value: float) -> str:
         value: the number.
     """
     return f"{value:.2%}" if name in getattr(task, "percent", ()) else f"{value:.4g}"
+
+
+def shown_table(task: Task, name: str, values: Mapping[str, float]) -> str:
+    """Return one of a task's tables of details as people read it.
+
+    Args:
+        task: the task.
+        name: the table's name, such as ``accuracy_by_class``.
+        values: what it holds.
+    """
+    number = name.partition("_by_")[0]
+    number = number if number in task.percent else task.decides
+    return f"{name.replace('_', ' ')}: " + ", ".join(
+        f"{key} {shown(task, number, each)}" for key, each in values.items()
+    )
 
 
 def is_better(task: Task | type[Task], value: float, than: float | None) -> bool:

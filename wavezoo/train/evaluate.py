@@ -1,6 +1,7 @@
 """How good a model is, and a run's saved weights are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
-from wavezoo.config.recipe import Recipe
+from wavezoo.config.recipe import DataSection, Recipe, with_overrides
 from wavezoo.data import Facts, ImageFacts
 from wavezoo.errors import WavezooError, require_positive
 from wavezoo.models.registry import find_model
@@ -125,6 +126,7 @@ def evaluate(
     data_path: str | None = None,
     resolution: float = 1.0,
     grid_spacing: float | None = None,
+    overrides: Sequence[str] = (),
 ) -> Evaluation:
     """Test a run's saved weights.
 
@@ -136,19 +138,27 @@ def evaluate(
         resolution: by what the test images are enlarged, by bicubic interpolation.
         grid_spacing: what the model is told of the distance of two pixels, in units of that in training; by default
             what follows from the size of the enlarged images.
+        overrides: ``data.key=value``, for other data than those of the recipe, such as ``data.size=33``.
 
     Raises:
         WavezooError: if the run folder, its weights or its data cannot be read, if the data have other classes than
-            those of the run, or if ``resolution`` is not positive or is given for anything but images seen as images.
+            those of the run, if an override is not of the data, or if ``resolution`` is not positive or is given for
+            anything but images seen as images.
     """
     require_positive("resolution", resolution)
     model, recipe, facts, task = load_run(run, which)
     sequences = find_model(recipe.model.name).kind == "sequence"
     if resolution != 1 and (sequences or not isinstance(facts, ImageFacts)):
         raise WavezooError(f"resolution is {resolution}; {recipe.model.name} sees no images that could be enlarged.")
-    data = recipe.data if data_path is None else recipe.data.model_copy(update={"path": data_path})
+    data = _data(recipe, overrides)
+    data = data if data_path is None else data.model_copy(update={"path": data_path})
     entry, source = find_data(data.name), data_source(data)
-    RunFolder(Path(run)).check_facts(entry.facts_at(source))
+    here = entry.facts_at(source)
+    RunFolder(Path(run)).check_facts(here)
+    if overrides:
+        # The normalisation stays what the model was trained with.
+        facts = replace(facts, size=here.size) if isinstance(facts, ImageFacts) else here
+        task = build_task(recipe, facts)
     _tell_spacing(model, recipe, facts, resolution, grid_spacing)
     with isolated():
         accelerator = build_accelerator(recipe, model, device)
@@ -157,6 +167,15 @@ def evaluate(
         prepared_model, prepared_loader = accelerator.prepare(model, loader)
         metric = measure(task, forward(prepared_model, recipe, task, accelerator), prepared_loader, accelerator)
         return Evaluation(task, task.numbers(metric), task.details(metric))
+
+
+def _data(recipe: Recipe, overrides: Sequence[str]) -> DataSection:
+    for override in overrides:
+        if not override.startswith("data."):
+            raise WavezooError(
+                f"--set {override}: a trained model is tested as it is. Set keys below data, such as data.size."
+            )
+    return with_overrides(recipe, overrides).data
 
 
 def _tell_spacing(

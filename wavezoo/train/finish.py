@@ -4,7 +4,7 @@ from wavezoo.data import Facts
 from wavezoo.runs.folder import versions
 from wavezoo.runs.plots import draw_curves
 from wavezoo.runs.records import Summary
-from wavezoo.tasks.base import shown
+from wavezoo.tasks.base import shown_table
 from wavezoo.train.evaluate import examples, forward
 from wavezoo.train.loop import Trainer
 from wavezoo.train.model import task_name
@@ -64,8 +64,5 @@ def finish(trainer: Trainer, facts: Facts) -> Summary:
         trainer.folder.write_summary(summary)
     for table, values in summary.details.items():
         if len(values) <= MOST_SHOWN:
-            name = table.partition("_by_")[0]
-            percent = name if name in task.percent else task.decides
-            said = ", ".join(f"{key} {shown(task, percent, value)}" for key, value in values.items())
-            trainer.console.print(f"{table.replace('_', ' ')}: {said}", markup=False)
+            trainer.console.print(shown_table(task, table, values), markup=False)
     return summary

@@ -144,7 +144,7 @@ class ImageBatches(Batches):
     def _resized(self, targets: Tensor) -> Tensor:
         if self.target == "class":
             return targets
-        nearest = self.target == "class_map"
+        nearest = self.target in ("class_map", "distance")
         mode = InterpolationMode.NEAREST_EXACT if nearest else InterpolationMode.BICUBIC
         return TF.resize(targets, [self.size, self.size], mode)
 
