@@ -200,7 +200,8 @@ def test_the_margin_tells_how_far_the_bound_is():
 def test_the_margin_is_the_least_over_all_steps():
     choices = {"potential": "cubic", "courant_guard": "off", "dt": 0.2, "damping": "none"}
     operator = wavezoo.create_operator(1, 1, **choices).double()
-    x = 0.7 * random(2, 1, 16)
+    # Of so many samples, some are highest in between.
+    x = 0.7 * random(32, 1, 16)
     every, ends = (operator.simulate(x, steps=40, every=each).margin for each in (1, 40))
     assert torch.equal(every, ends)
     u = operator.simulate(x, steps=40).displacement

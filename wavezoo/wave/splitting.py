@@ -53,14 +53,16 @@ def advanced(system: WaveSystem, u: Tensor, v: Tensor | None, stages: Sequence[S
         velocity: whether the final velocity is wanted; without, None may stand in its place.
     """
     run = split_run(system, stages, velocity)
-    if run is None or torch.compiler.is_compiling() or _is_transformed(u, v, *run.coefficients):
-        return _plainly(
+    if run is None or _is_watched(u, v, *run.coefficients):
+        u, v = _plainly(
             system.pull, lambda v, pull, stage: system.kick(v, pull, stage.length, stage.form), u, v, stages
         )
-    if not torch.is_grad_enabled():
-        return _in_blocks(run, u, v, run.coefficients)
-    end: State = _Run.apply(run, u, v, *run.coefficients)
-    return end
+    elif not torch.is_grad_enabled():
+        u, v = _in_blocks(run, u, v, run.coefficients)
+    else:
+        u, v = _Run.apply(run, u, v, *run.coefficients)
+    # Without the last kick it is that of no step's end.
+    return u, v if velocity else None
 
 
 def split_run(system: WaveSystem, stages: Sequence[Stage], velocity: bool = True) -> "SplitRun | None":
@@ -71,9 +73,9 @@ def split_run(system: WaveSystem, stages: Sequence[Stage], velocity: bool = True
     return SplitRun(system.laplacian, system.transposed, stages, kicks, velocity)
 
 
-def _is_transformed(*tensors: Tensor | None) -> bool:
-    """Return whether a transform of `torch.func`, or forward mode, is at work: these follow the single operations."""
-    if torch._C._are_functorch_transforms_active():
+def _is_watched(*tensors: Tensor | None) -> bool:
+    """Return whether a compiler, a tracer, a transform of `torch.func` or forward mode follows single operations."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active():
         return True
     return any(each is not None and forward_ad.unpack_dual(each).tangent is not None for each in tensors)
 
