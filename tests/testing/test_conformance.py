@@ -5,7 +5,10 @@ from wavezoo.plugins.axes import AXES
 from wavezoo.plugins.registry import registry
 
 CHECKS = [
-    check for axis in AXES for scheme in registry.schemes(axis).values() for check in wavezoo.testing.checks(scheme)
+    pytest.param(check, marks=pytest.mark.slow if check.slow else ())
+    for axis in AXES
+    for scheme in registry.schemes(axis).values()
+    for check in wavezoo.testing.checks(scheme)
 ]
 
 

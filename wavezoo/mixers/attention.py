@@ -42,10 +42,11 @@ class AttentionMixer(RecurrentMixer):
 
     causality = "optional"
     projects = True
+    state_grows = True
     variants = (
         {"heads": 1},
         {"heads": 1, "positions": "rotary"},
-        {"heads": 1, "positions": "learned", "length": 1000},
+        {"heads": 1, "positions": "learned", "length": 150},
     )
 
     def __init__(

@@ -20,7 +20,12 @@ class RecurrentMixer(Mixer):
 
         y, state = mixer(x[..., :n], mixer.initial_state(len(x)))
         y_n, state = mixer.step(x[..., n], state)
+
+    Attributes:
+        state_grows: whether the state grows with the positions that it has seen.
     """
+
+    state_grows: bool = False
 
     @abstractmethod
     def initial_state(self, batch: int) -> State:

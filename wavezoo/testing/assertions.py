@@ -15,6 +15,12 @@ from torch import Tensor, nn
 ROUNDING_UNITS = 1e4
 
 
+def slow(check: Callable[..., None]) -> Callable[..., None]:
+    """Mark a check that takes seconds."""
+    check.slow = True  # type: ignore[attr-defined]
+    return check
+
+
 def require(condition: bool | Tensor, message: str) -> None:
     """Raise AssertionError with ``message`` unless ``condition`` holds."""
     if not condition:

@@ -1,5 +1,6 @@
 """Whether an output depends on later inputs, measured."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -11,13 +12,15 @@ from wavezoo.testing.assertions import ROUNDING_UNITS, random_input, require
 def check_causal(function: Callable[[Tensor], Tensor], x: Tensor, axis: int = -1, output_axis: int = -1) -> None:
     """Raise AssertionError if an output of a module depends on inputs at later positions.
 
-    Measured twice: by the gradient of every position, and by new values for all that comes after it, which a module
-    that hides from gradients would betray. What is left of rounding, as in a convolution by Fourier transform, counts
-    as nothing. A module in training mode is measured in training mode.
+    Measured three times: by the gradient of every position; by new values for all that comes after it, which a module
+    that hides from gradients would betray; and by NaN as the last input, which must leave earlier outputs finite: a
+    module that multiplies what is to come with zeros hands it on. In the first two, what is left of rounding, as in a
+    convolution by Fourier transform, counts as nothing. A module in training mode is measured in training mode.
 
     Args:
         function: the module, or any function of a tensor.
-        x: an input, with at least two positions; whole numbers, such as tokens, are measured by new values alone.
+        x: an input, finite, with at least two positions; whole numbers, such as tokens, are measured by new values
+            alone.
         axis: the axis of positions in ``x``.
         output_axis: the axis of positions in the output.
     """
@@ -33,6 +36,7 @@ def later_position_seen(
     found = [_seen_by_value(function, x, axis, output_axis)]
     if x.is_floating_point():
         found.append(_seen_by_gradient(function, x, axis, output_axis))
+        found.append(_nan_seen(function, x, axis, output_axis))
     return min((each for each in found if each is not None), default=None)
 
 
@@ -67,3 +71,12 @@ def _seen_by_value(function: Callable[[Tensor], Tensor], x: Tensor, axis: int, o
         if not ((after - output)[..., : position + 1].abs() <= allowed).all():
             return position
     return None
+
+
+@torch.no_grad()
+def _nan_seen(function: Callable[[Tensor], Tensor], x: Tensor, axis: int, output_axis: int) -> int | None:
+    x = x.clone()
+    x.select(axis, -1).fill_(math.nan)
+    output = function(x).movedim(output_axis, -1)
+    seen = output[..., :-1].isnan().reshape(-1, output.shape[-1] - 1).any(0).nonzero()
+    return int(seen[0]) if len(seen) else None

@@ -10,7 +10,7 @@ Use them on a scheme of your own with pytest::
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wavezoo.errors import WavezooError
@@ -20,10 +20,14 @@ from wavezoo.wave.scheme import Scheme
 Check = Callable[[], None]
 
 
-def suite(axis: Axis) -> Sequence[Callable[..., None]]:
-    """Return the checks of every scheme of an axis."""
-    checks: Sequence[Callable[..., None]] = importlib.import_module(axis.suite).CHECKS
-    return checks
+def suite(axis: Axis, scheme: type[Scheme] | None = None) -> list[Callable[..., None]]:
+    """Return the checks of a scheme of an axis, or all that there are."""
+    module = importlib.import_module(axis.suite)
+    found = list(module.CHECKS)
+    for contract, further in getattr(module, "FURTHER", {}).items():
+        if scheme is None or issubclass(scheme, contract):
+            found += further
+    return found
 
 
 def cases(scheme: type[Scheme]) -> list[Mapping[str, Any]]:
@@ -39,6 +43,8 @@ def cases(scheme: type[Scheme]) -> list[Mapping[str, Any]]:
 def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
     """Return the conformance checks of ``scheme``, each a function without arguments that raises AssertionError.
 
+    Those whose attribute ``slow`` is true take seconds.
+
     Args:
         scheme: a subclass of one of the contracts.
         **options: options to build it with; without any, all its ``variants`` are covered, and its defaults where every
@@ -53,9 +59,10 @@ def checks(scheme: type[Scheme], **options: Any) -> list[Check]:
         raise WavezooError(f"{scheme.__name__} is a subclass of none of {contracts}.")
     found: list[Check] = []
     for variant in [options] if options else cases(scheme):
-        for check in suite(axis):
+        for check in suite(axis, scheme):
             bound = functools.partial(check, functools.partial(scheme, **variant))
             label = ",".join(f"{key}={value}" for key, value in variant.items())
             bound.__name__ = f"{scheme.__name__}({label}).{check.__name__}"  # type: ignore[attr-defined]
+            bound.slow = getattr(check, "slow", False)  # type: ignore[attr-defined]
             found.append(bound)
     return found

@@ -1,16 +1,15 @@
 """What every mixer must do. ``build`` is called as ``build(channels, ndim, causal=...)``."""
 
 import functools
-import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from wavezoo.config.spec import create_operator
 from wavezoo.errors import WavezooError
 from wavezoo.mixers.base import Mixer
+from wavezoo.mixers.recurrent import RecurrentMixer
+from wavezoo.testing import recurrent
 from wavezoo.testing.assertions import (
     grids,
     random_input,
@@ -22,16 +21,16 @@ from wavezoo.testing.assertions import (
     require_gradcheck,
     require_keeps_dtype_and_device,
 )
+from wavezoo.testing.building import Build, built, ndims_of
 from wavezoo.testing.causality import later_position_seen
 
-Build = Callable[..., Mixer]
 CAUSALITIES = ("always", "optional", "never", "operator")
 
 
 def keeps_the_shape(build: Build) -> None:
     """The output has the input's shape, on grids of one cell too."""
-    for grid in (*grids(_ndims(build)), *(grid for grid in ((1,), (1, 1), (1, 6)) if len(grid) in _ndims(build))):
-        mixer = _built(build, len(grid)).double()
+    for grid in (*grids(ndims_of(build)), *(grid for grid in ((1,), (1, 1), (1, 6)) if len(grid) in ndims_of(build))):
+        mixer = built(build, len(grid)).double()
         shape = mixer(random_input((2, 4, *grid))).shape
         require(shape == (2, 4, *grid), f"an input on {grid} gives an output of shape {tuple(shape)}")
 
@@ -40,10 +39,10 @@ def causal_where_declared(build: Build) -> None:
     """Asked to be causal, it is or refuses, as declared: no output depends on later inputs."""
     for causal in (False, True):
         try:
-            mixer = _built(build, 1, causal=causal).double()
+            mixer = built(build, 1, causal=causal).double()
         except WavezooError:
             require(causal, "cannot be built though it need not be causal")
-            causality = _built(build, 1).causality
+            causality = built(build, 1).causality
             require(causality in ("never", "operator"), f"refuses to be causal, though its causality is {causality!r}")
             continue
         require(mixer.causality in CAUSALITIES, f"causality is {mixer.causality!r}, none of {CAUSALITIES}")
@@ -57,7 +56,7 @@ def causal_where_declared(build: Build) -> None:
 def order_is_for_sequences(build: Build) -> None:
     """Asked to be causal on an image, it refuses."""
     try:
-        _built(build, 2, causal=True)
+        built(build, 2, causal=True)
     except WavezooError:
         return
     require(False, "is built causal on two axes")
@@ -75,9 +74,9 @@ def gradient_to_every_parameter(build: Build) -> None:
 def gradcheck(build: Build) -> None:
     """Its gradient is right, for the input and for every parameter."""
     for ndim, grid in ((1, (5,)), (2, (3, 4))):
-        if ndim not in _ndims(build):
+        if ndim not in ndims_of(build):
             continue
-        mixer = _built(build, ndim).double()
+        mixer = built(build, ndim).double()
         parameters = dict(mixer.named_parameters())
 
         def apply(x: Tensor, *values: Tensor) -> Tensor:
@@ -90,8 +89,8 @@ def gradcheck(build: Build) -> None:
 
 def dtype_and_device(build: Build) -> None:
     """Dtype and device are those of the input."""
-    for grid in grids(_ndims(build)):
-        require_keeps_dtype_and_device(lambda dtype: _built(build, len(grid)).to(dtype), (2, 4, *grid))  # noqa: B023
+    for grid in grids(ndims_of(build)):
+        require_keeps_dtype_and_device(lambda dtype: built(build, len(grid)).to(dtype), (2, 4, *grid))  # noqa: B023
 
 
 def batch_independence(build: Build) -> None:
@@ -109,8 +108,8 @@ def any_layout(build: Build) -> None:
 
 def full_initialisation(build: Build) -> None:
     """Its modules' ``reset_parameters`` set all parameters and persistent buffers."""
-    for ndim in _ndims(build):
-        require_full_initialisation(functools.partial(_built, build, ndim))
+    for ndim in ndims_of(build):
+        require_full_initialisation(functools.partial(built, build, ndim))
 
 
 def copies(build: Build) -> None:
@@ -120,23 +119,8 @@ def copies(build: Build) -> None:
         require_copies(mixer, lambda clone: clone(x))  # noqa: B023
 
 
-def _built(build: Build, ndim: int, *, causal: bool = False) -> Mixer:
-    """Build a mixer of four channels, with the default wave operator if it takes one."""
-    torch.manual_seed(0)
-    options: dict[str, Any] = {"causal": causal}
-    if "operator" in inspect.signature(build).parameters:
-        options["operator"] = create_operator(4, ndim, causal=causal)
-    return build(4, ndim, **options).eval()
-
-
-def _ndims(build: Build) -> Sequence[int]:
-    scheme: Any = getattr(build, "func", build)
-    ndims: Sequence[int] = scheme.ndims
-    return ndims
-
-
 def _on_grids(build: Build) -> list[tuple[Mixer, tuple[int, ...]]]:
-    return [(_built(build, len(grid)).double(), grid) for grid in grids(_ndims(build))]
+    return [(built(build, len(grid)).double(), grid) for grid in grids(ndims_of(build))]
 
 
 CHECKS = [
@@ -151,3 +135,6 @@ CHECKS = [
     full_initialisation,
     copies,
 ]
+
+# What subclasses of the contract must do besides.
+FURTHER: Mapping[type, Sequence[Callable[..., None]]] = {RecurrentMixer: recurrent.CHECKS}
