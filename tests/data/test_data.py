@@ -19,7 +19,9 @@ from wavezoo.errors import WavezooError
 from wavezoo.train import evaluate, smoke, train
 
 HUB_IMAGES = ["cifar10", "cifar100", "fashion_mnist", "mnist"]
-LOCAL = [name for name, entry in DATASETS.items() if name not in ("digits", "mnist1d")]
+LOCAL = [
+    name for name, entry in DATASETS.items() if name not in ("digits", "mnist1d", "reach") and entry.task != "language"
+]
 
 
 def read(name, path, **source):

@@ -136,7 +136,10 @@ def test_every_data_set_is_held_back_from_in_every_class(name_and_layout, copies
 
 
 def test_every_data_set_that_is_read_from_a_folder_has_a_copy_here(copies):
-    from_folders = {name for name in registry.datasets() if name not in ("digits", "mnist1d", "reach")}
+    made = ("digits", "mnist1d", "reach")
+    from_folders = {
+        name for name, entry in registry.datasets().items() if entry.task != "language" and name not in made
+    }
     assert from_folders == {name for name, _ in copies.layouts}
 
 

@@ -81,7 +81,8 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(registry.tasks()))
+# That of texts answers with probabilities, `tests/tasks/test_language.py`.
+@pytest.mark.parametrize("name", sorted(set(registry.tasks()) - {"language"}))
 def test_every_task_says_what_decides(name):
     task_class = registry.tasks()[name]
     task = task_class(FACTS[task_class.target])

@@ -1,9 +1,9 @@
 """Data sets by name: facts, splits, and where to find them."""
 
 from wavezoo.data.entry import DataOption, DatasetEntry, DataSource
-from wavezoo.data.facts import Facts, ImageFacts, SequenceFacts
+from wavezoo.data.facts import Facts, ImageFacts, SequenceFacts, TextFacts
 from wavezoo.data.generation import check_seed, generating
-from wavezoo.data.splits import Split, Splits, TokenRuns, hold_back
+from wavezoo.data.splits import Split, Splits, TokenRuns, TokenStream, hold_back
 from wavezoo.plugins.registry import registry
 
 __all__ = [
@@ -15,7 +15,9 @@ __all__ = [
     "SequenceFacts",
     "Split",
     "Splits",
+    "TextFacts",
     "TokenRuns",
+    "TokenStream",
     "check_seed",
     "find_dataset",
     "generating",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from wavezoo.data.facts import Facts, ImageFacts
+from wavezoo.data.facts import Facts, ImageFacts, SequenceFacts, TextFacts
 from wavezoo.data.splits import SPLITS, Split, Splits, hold_back
 from wavezoo.errors import WavezooError, nearest_first
 
@@ -172,7 +172,7 @@ def _check_split(name: str, split_name: str, split: Split, facts: Facts) -> None
     shape: tuple[int, ...] | None = None
     if isinstance(facts, ImageFacts):
         shape = (*facts.grid, facts.channels)
-    elif facts.features is not None:
+    elif isinstance(facts, SequenceFacts) and facts.features is not None:
         shape = (*facts.grid, facts.features)
     if shape is not None and isinstance(split.inputs, np.ndarray) and split.inputs.shape[1:] != shape:
         raise WavezooError(f"samples of {name} are {shape}, those of the {split_name} split {split.inputs.shape[1:]}.")
@@ -180,6 +180,10 @@ def _check_split(name: str, split_name: str, split: Split, facts: Facts) -> None
 
 
 def _check_targets(where: str, targets: np.ndarray, facts: Facts) -> None:
+    if isinstance(facts, TextFacts):
+        if (greatest := int(targets.max())) >= facts.vocabulary:
+            raise WavezooError(f"{where} has the token {greatest}; there are {facts.vocabulary}.")
+        return
     expected: dict[str, tuple[int | None, ...]] = {
         "class": (),
         "class_map": facts.grid,

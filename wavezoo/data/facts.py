@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 # What is to be found for a sample: its class ``(M,)``, the class of each of its cells ``(M, *grid)``, the values of a
-# field there ``(M, target_channels, *grid)``, or how far it is to each cell ``(M, *grid)``: inf where no path leads,
-# NaN where there is no cell.
-Target = Literal["class", "class_map", "field", "distance"]
+# field there ``(M, target_channels, *grid)``, how far it is to each cell ``(M, *grid)``, inf where no path leads and
+# NaN where there is no cell, or the token that follows each of its tokens ``(M, N)``.
+Target = Literal["class", "class_map", "field", "distance", "next_token"]
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,32 @@ class SequenceFacts:
         return (self.length,)
 
 
-Facts = ImageFacts | SequenceFacts
+@dataclass(frozen=True)
+class TextFacts:
+    """What a model has to know of a corpus that it learns to continue.
+
+    Attributes:
+        vocabulary: number of token ids.
+        length: tokens N of a window.
+        tokenizer: what makes tokens of text, as `Tokenizer.to_json` writes it.
+        unit: what the corpus is counted in, ``"byte"``, ``"character"`` or ``"word"``.
+        units_per_token: how many of those a token stands for on the average, by split.
+        target: what is to be found.
+        classes: none.
+    """
+
+    vocabulary: int
+    length: int
+    tokenizer: str
+    unit: Literal["byte", "character", "word"]
+    units_per_token: dict[str, float]
+    target: Literal["next_token"] = "next_token"
+    classes: tuple[str, ...] = ()
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Return the cells along each axis."""
+        return (self.length,)
+
+
+Facts = ImageFacts | SequenceFacts | TextFacts

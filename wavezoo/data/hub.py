@@ -31,13 +31,16 @@ def require_folder(path: str) -> Path:
     return folder
 
 
-def open_splits(repository: str, source: DataSource, text_column: str | None = None) -> "DatasetDict":
+def open_splits(
+    repository: str, source: DataSource, text_column: str | None = None, configuration: str | None = None
+) -> "DatasetDict":
     """Open the splits of a data set on the hub, or of a local copy: parquet, csv, arrow (`save_to_disk`) or images.
 
     Args:
         repository: its name on the hub.
         source: where it is.
         text_column: a column of texts; in csv files, "NA" or "007" are texts like others there.
+        configuration: which of several on the hub; a local copy is of one.
 
     Raises:
         WavezooError: if the hub cannot be reached, or if the copy is missing or damaged.
@@ -55,7 +58,7 @@ def open_splits(repository: str, source: DataSource, text_column: str | None = N
             options["keep_default_na"] = False
             if text_column is not None:
                 options["converters"] = {text_column: str}
-        return load_dataset(repository if folder is None else str(folder), **options)
+        return load_dataset(repository, configuration) if folder is None else load_dataset(str(folder), **options)
 
 
 def load_hub_images(entry: DatasetEntry, repository: str, source: DataSource, mode: str) -> Splits:

@@ -35,16 +35,48 @@ class TokenRuns:
 
 
 @dataclass(frozen=True)
+class TokenStream:
+    """A text as token ids, in windows that stand side by side.
+
+    Attributes:
+        tokens: all tokens ``(T,)``, in memory or in a mapped file.
+        length: tokens N of a window.
+    """
+
+    tokens: np.ndarray
+    length: int
+
+    def __len__(self) -> int:
+        return (len(self.tokens) - 1) // self.length
+
+    @property
+    def following(self) -> np.ndarray:
+        """The token that follows each token of the windows, ``(M, N)``, without a copy."""
+        return self.tokens[1 : len(self) * self.length + 1].reshape(len(self), self.length)
+
+    def windows(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return windows that begin at ``starts``, ``(B, N)``, and what follows each of their tokens; int64."""
+        rows = self.tokens[starts[:, None] + np.arange(self.length + 1)].astype(np.int64)
+        return rows[:, :-1], rows[:, 1:]
+
+    def divided(self, share: float) -> tuple["TokenStream", "TokenStream"]:
+        """Return what is left of the stream, and its last part: whole windows, one at least."""
+        held = max(1, round(len(self) * share)) * self.length
+        kept = len(self) * self.length + 1 - held
+        return TokenStream(self.tokens[:kept], self.length), TokenStream(self.tokens[kept - 1 :], self.length)
+
+
+@dataclass(frozen=True)
 class Split:
     """Inputs of M samples and what is to be found for them.
 
     Attributes:
-        inputs: images, sequences or runs of tokens.
-        targets: classes ``(M,)``, int64; class maps ``(M, *grid)``, int64 or uint8; or fields ``(M, C, *grid)``,
-            float32; or distances ``(M, *grid)``, float32.
+        inputs: images, sequences, runs of tokens or a stream of them.
+    targets: classes ``(M,)``, int64; class maps ``(M, *grid)``, int64 or uint8; fields ``(M, C, *grid)``, float32;
+        distances ``(M, *grid)``, float32; or the tokens that follow those of a stream, ``(M, N)``.
     """
 
-    inputs: np.ndarray | TokenRuns
+    inputs: np.ndarray | TokenRuns | TokenStream
     targets: np.ndarray
 
     def __len__(self) -> int:
@@ -54,6 +86,8 @@ class Split:
         """Return the samples with these indices."""
         if isinstance(self.inputs, TokenRuns):
             return Split(TokenRuns.joined([self.inputs[int(row)] for row in rows]), self.targets[rows])
+        if isinstance(self.inputs, TokenStream):
+            raise TypeError("the windows of a stream stand side by side; it is divided, not picked from")
         return Split(self.inputs[rows], self.targets[rows])
 
 
@@ -84,6 +118,10 @@ def hold_back(split: Split, share: float, seed: int) -> tuple[Split, Split]:
     held = max(1, round(count * share))
     if held >= count:
         raise WavezooError(f"data.validation is {share}, which leaves no training samples of {count}. Lower it.")
+    if isinstance(split.inputs, TokenStream):
+        # Windows from within the text would have been seen from both sides.
+        first, last = split.inputs.divided(share)
+        return Split(first, first.following), Split(last, last.following)
     order = np.random.default_rng(seed).permutation(count)
     chosen = _of_every_class(order, split.targets[order], held) if split.targets.ndim == 1 else order[:held]
     mask = np.zeros(count, bool)

@@ -151,11 +151,12 @@ def wavezoo_models() -> Mapping[str, Any]:
 
 @hookimpl
 def wavezoo_tasks() -> Mapping[str, Any]:
-    from wavezoo.tasks import Classification, Reach, Regression, Segmentation
+    from wavezoo.tasks import Classification, Language, Reach, Regression, Segmentation
 
     return {
         "classification": Classification,
         "segmentation": Segmentation,
         "regression": Regression,
         "reach": Reach,
+        "language": Language,
     }

@@ -181,8 +181,13 @@ class RunFolder:
                 f"the data have other classes than those that {self.path} was trained on "
                 f"({'; '.join(changes) or 'in another order'}). Give the data it was trained on, or train anew."
             )
-        for name in ("channels", "features", "vocabulary", "target", "target_channels"):
+        for name in ("channels", "features", "vocabulary", "target", "target_channels", "tokenizer"):
             here, there = getattr(facts, name, None), getattr(known, name, None)
+            if here != there and name == "tokenizer":
+                raise WavezooError(
+                    f"the data are tokenised otherwise than those that {self.path} was trained on. Give the corpus "
+                    "that it was trained on, or its tokenizer."
+                )
             if here != there:
                 raise WavezooError(f"the data have {name} {here}, those that {self.path} was trained on {there}.")
 

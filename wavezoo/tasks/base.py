@@ -81,7 +81,7 @@ class Task(ABC):
 
     @abstractmethod
     def answer(self, outputs: Tensor) -> Tensor:
-        """Return what the outputs say, a tensor shaped like the targets, to be compared with them."""
+        """Return what the outputs say, as `metric` compares it with the targets: of their shape if it can be."""
 
     @abstractmethod
     def metric(self) -> Metric:

@@ -59,7 +59,7 @@ class Regression(Task):
 
     @property
     def outputs(self) -> int:
-        return self.facts.target_channels or 1
+        return getattr(self.facts, "target_channels", None) or 1
 
     def loss(self, model: Model, batch: Batch) -> Tensor:
         *inputs, targets = batch

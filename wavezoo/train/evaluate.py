@@ -157,7 +157,10 @@ def evaluate(
     RunFolder(Path(run)).check_facts(here)
     if overrides:
         # The normalisation stays what the model was trained with.
-        facts = replace(facts, size=here.size) if isinstance(facts, ImageFacts) else here
+        if isinstance(facts, ImageFacts) and isinstance(here, ImageFacts):
+            facts = replace(facts, size=here.size)
+        else:
+            facts = here
         task = build_task(recipe, facts)
     _tell_spacing(model, recipe, facts, resolution, grid_spacing)
     with isolated():

@@ -20,7 +20,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
 from wavezoo.config.recipe import AugmentationSection, Recipe
-from wavezoo.data import Facts, ImageFacts, SequenceFacts, Split, TokenRuns
+from wavezoo.data import Facts, ImageFacts, SequenceFacts, Split, TextFacts, TokenRuns, TokenStream
 from wavezoo.errors import WavezooError
 from wavezoo.train.augmentation import by_sample, check_augmentation, cropped, mirrored, seeded
 from wavezoo.train.interruption import leave_ctrl_c_to_the_main_process
@@ -177,7 +177,7 @@ class SequenceBatches(Batches):
             lengths = torch.tensor([len(run) for run in runs])
             mask = torch.arange(tokens.shape[1]) < lengths[:, None]
             return tokens, mask, self.targets(indices)
-        values = torch.from_numpy(inputs[indices])
+        values = torch.from_numpy(cast(np.ndarray, inputs)[indices])
         if self.shift:
             values = torch.stack([self._shifted(x, seed) for x, (_, seed) in zip(values, keys, strict=True)])
         return values, self.targets(indices)
@@ -185,6 +185,29 @@ class SequenceBatches(Batches):
     def _shifted(self, x: Tensor, seed: int) -> Tensor:
         by = int(np.random.default_rng(seed).integers(-self.shift, self.shift + 1))
         return F.pad(x, (0, 0, max(by, 0), max(-by, 0)))[max(-by, 0) :][: len(x)]
+
+
+class TokenBatches(Batches):
+    """Windows of a stream of tokens, and what follows each token.
+
+    Args:
+        split: the stream.
+        shift: let every window begin at random up to a window later, so that no epoch sees the same ones.
+    """
+
+    def __init__(self, split: Split, shift: bool) -> None:
+        super().__init__(split)
+        self.stream = cast(TokenStream, split.inputs)
+        self.shift = shift
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        length = self.stream.length
+        starts = np.asarray([index * length for index, _ in keys])
+        if self.shift:
+            starts += [int(np.random.default_rng(seed).integers(length)) for _, seed in keys]
+            starts = np.minimum(starts, len(self.stream.tokens) - length - 1)
+        tokens, following = self.stream.windows(starts)
+        return torch.from_numpy(tokens), torch.from_numpy(following)
 
 
 class PixelSequences(Dataset[Any]):
@@ -212,6 +235,8 @@ def sequence_facts(facts: Facts) -> SequenceFacts:
     """Return what a sequence model has to know of sequences, or of images read row by row."""
     if isinstance(facts, SequenceFacts):
         return facts
+    if isinstance(facts, TextFacts):
+        return SequenceFacts((), None, facts.vocabulary, facts.length, facts.target)
     return SequenceFacts(
         facts.classes,
         None if facts.tokens else facts.channels,
@@ -250,6 +275,8 @@ def build_loader(
         dataset = ImageBatches(split, facts, recipe.augmentation if training else None, size)
         if sequences:
             dataset = PixelSequences(dataset, facts)
+    elif isinstance(facts, TextFacts):
+        dataset = TokenBatches(split, training)
     else:
         dataset = SequenceBatches(split, recipe.augmentation.shift if training else 0)
     workers = recipe.data.workers

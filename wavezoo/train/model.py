@@ -126,6 +126,9 @@ def _given(recipe: Recipe, facts: Facts, task: Task) -> dict[str, Any]:
         if far is not None and far.reaches_far and not {"reach", "steps", "mixer"} & set(chosen):
             given["reach"] = max(sequences.length / 2, 1.0)
         pooled: dict[str, Any] = {} if task.target == "class" else {"global_pool": ""}
+        if task.target == "next_token":
+            # Whatever sees the next token need not predict it.
+            given["causal"] = True
         return given | pooled | {"in_features": sequences.features, "vocab_size": sequences.vocabulary}
     if not isinstance(facts, ImageFacts):
         raise WavezooError(

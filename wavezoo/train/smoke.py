@@ -13,6 +13,8 @@ SMALL_MODEL: dict[str, Any] = {
     "depth": 2,
     "dim": 16,
     "drop_path_rate": 0.0,
+    # At so few channels a mixer may have more parameters than a whole block is to have.
+    "matching": "width",
 }
 
 

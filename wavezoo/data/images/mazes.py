@@ -96,8 +96,11 @@ def _wall_up(free: bytearray, width: int, passages: list[int], rng: np.random.Ge
 def _largest(free: bytearray, width: int, passages: list[int]) -> set[int]:
     """Return the cells of the largest part that has a passage."""
     cells = bytearray(free)
-    found = [[cell for ring in _rings(cells, width, start) for cell in ring] for start in passages if cells[start]]
-    return set(max(found, key=len))
+    found: list[list[int]] = [
+        [cell for ring in _rings(cells, width, start) for cell in ring] for start in passages if cells[start]
+    ]
+    _, largest = max((len(part), part) for part in found)
+    return set(largest)
 
 
 def _padded(free: np.ndarray) -> tuple[bytearray, int]:

@@ -29,7 +29,7 @@ def _load(source: DataSource) -> Splits:
 def _enlarged(split: Split) -> Split:
     images = np.empty((len(split), SIDE, SIDE, 1), np.uint8)
     for large, image in zip(images, cast(np.ndarray, split.inputs), strict=True):
-        large[..., 0] = Image.fromarray(image[..., 0]).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        large[..., 0] = np.asarray(Image.fromarray(image[..., 0]).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     labels = (split.targets + 1).astype(np.uint8)[:, None, None]
     return Split(images, (images[..., 0] > INK_ABOVE) * labels)
 
