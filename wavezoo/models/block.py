@@ -15,9 +15,11 @@ from wavezoo.models.placing import placed
 from wavezoo.nn.carried import State, initial_state
 from wavezoo.nn.mlp import Mlp
 from wavezoo.nn.norm import norm_layer
+from wavezoo.wave.convolution import Conv1d, Conv2d
 
-# Whatever a mixer does with shapes, torch.fx need not trace it.
-register_notrace_module(Mixer)
+# Whatever these do with shapes and layouts, torch.fx need not trace it.
+for module in (Mixer, Conv1d, Conv2d):
+    register_notrace_module(module)
 
 SLOTS = ("first", "before_mixer", "beside_mixer", "after_mixer", "before_mlp", "beside_mlp", "after_mlp")
 
@@ -100,8 +102,7 @@ class Block(nn.Module):
             return x + self.drop_path2(self.mlp(self.norm2(x))), state
         if self.first is not None:
             x = self.first(x)
-        # Layer norm leaves channels last in memory, where the mixer's passes along the grid are slow.
-        mixed = _branch(self.norm1(x).contiguous(), self.before_mixer, self.mixer, self.beside_mixer, self.after_mixer)
+        mixed = _branch(self.norm1(x), self.before_mixer, self.mixer, self.beside_mixer, self.after_mixer)
         x = x + self.drop_path1(mixed)
         mapped = _branch(self.norm2(x), self.before_mlp, self.mlp, self.beside_mlp, self.after_mlp)
         return x + self.drop_path2(mapped)

@@ -146,7 +146,7 @@ class WavePDEDense(Backbone):
             raise WavezooError(
                 f"input of shape {tuple(x.shape)} does not fit a model for images (B, {self.in_chans}, H, W)."
             )
-        x = self.stem(x)
+        x = self.stem(x.contiguous(memory_format=torch.channels_last)).contiguous(memory_format=torch.channels_last)
         return checkpoint_seq(self.blocks, x) if self.grad_checkpointing else self.blocks(x)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:

@@ -299,7 +299,8 @@ class WavePDE(Backbone):
 
     def _stem(self, x: Tensor) -> Tensor:
         check_size(x.shape[-2:], self.smallest_size)
-        return self.stem(x)
+        # Channels are last in memory from here to the head, as convolutions, norms and matrix products have them.
+        return self.stem(x.contiguous(memory_format=torch.channels_last)).contiguous(memory_format=torch.channels_last)
 
 
 def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], global_pool: str) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wavezoo.errors import WavezooError, require_positive
+from wavezoo.wave.layout import channels_last
 
 WIDEST_SPACING = 256
 
@@ -15,14 +16,29 @@ class Conv1d(nn.Conv1d):
     """torch's, with those of width 1 as a matrix product, which takes a third of the time on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.kernel_size == (1,) == self.stride and self.groups == 1:
-            return F.linear(x.mT, self.weight.squeeze(-1), self.bias).mT
+        return _pointwise(x, self.weight, self.bias) if _is_pointwise(self) else super().forward(x)
+
+
+class Conv2d(nn.Conv2d):
+    """torch's, with those of width 1 as a matrix product where channels are last in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if _is_pointwise(self) and channels_last(x):
+            return _pointwise(x, self.weight, self.bias)
         return super().forward(x)
 
 
-def conv(ndim: int) -> type[nn.Conv1d] | type[nn.Conv2d]:
+def conv(ndim: int) -> type[Conv1d] | type[Conv2d]:
     """Return the convolution over ``ndim`` grid axes."""
-    return Conv1d if ndim == 1 else nn.Conv2d
+    return Conv1d if ndim == 1 else Conv2d
+
+
+def _is_pointwise(layer: nn.Conv1d | nn.Conv2d) -> bool:
+    return all(size == 1 for size in (*layer.kernel_size, *layer.stride, layer.groups))
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
 
 
 def check_grid_spacing(spacing: float) -> None:

@@ -17,6 +17,7 @@ from wavezoo.wave.fields import ParameterField, PointwiseField
 from wavezoo.wave.gradients import GRADIENTS
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
+from wavezoo.wave.layout import laid_out_like
 from wavezoo.wave.medium import Refinement, medium
 from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.precision import without_autocast
@@ -226,11 +227,10 @@ class WaveOperator(nn.Module):
 
         In cells / time and 1 / time on a grid of unit spacing, and in displacement per step; broadcastable to ``x``.
         """
-        # A 1x1 convolution by matrix product leaves channels last in memory, where every step's passes are slow.
-        speed = self.speed(x).contiguous()
-        gamma = None if self.damping_field is None else self.damping_field(x).contiguous()
+        speed = laid_out_like(self.speed(x), x)
+        gamma = None if self.damping_field is None else laid_out_like(self.damping_field(x), x)
         velocity = self.start.given(x)
-        return speed, gamma, None if velocity is None else velocity.contiguous() * self.refinement.step
+        return speed, gamma, None if velocity is None else laid_out_like(velocity, x) * self.refinement.step
 
     def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
         """Return the medium for fields like ``u``, with time in steps and the Courant guard applied.

@@ -5,6 +5,7 @@ import math
 from torch import Tensor
 
 from wavezoo.wave.integrators.base import Integrator
+from wavezoo.wave.layout import laid_out_like
 from wavezoo.wave.scheme import Requires
 from wavezoo.wave.spectral.oscillator import Propagator, propagator
 from wavezoo.wave.system import WaveState, WaveSystem
@@ -57,4 +58,4 @@ class Exact(Integrator):
 
     def propagator(self, system: WaveSystem, u: Tensor, time: Tensor | float) -> Propagator:
         omega_squared = system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
-        return propagator(omega_squared, system.damping_rate, time)
+        return propagator(laid_out_like(omega_squared, u), system.damping_rate, time)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from wavezoo.wave.layout import channels_last
 from wavezoo.wave.spectral.linear import LinearMap, applied, self_adjoint
 from wavezoo.wave.spectral.tables import rounded
 
@@ -69,6 +70,8 @@ def bfloat16_sum_of_products(u: Tensor, *matrices: Tensor) -> Tensor:
 
 
 def _product(u: Tensor, *matrices: Tensor) -> Tensor:
+    if channels_last(u):
+        return _channels_last_product(u, *matrices)
     if len(matrices) < u.ndim - 2:
         return (u.flatten(2) @ matrices[0]).view(u.shape)
     u = u @ matrices[-1]
@@ -88,6 +91,8 @@ def _transposed_product(u: Tensor, *matrices: Tensor) -> Tensor:
 def _sum_of_products(u: Tensor, *matrices: Tensor) -> Tensor:
     if len(matrices) < u.ndim - 2:
         return _product(u, *matrices)
+    if channels_last(u):
+        return _channels_last_sum_of_products(u, *matrices)
     total = u @ matrices[-1]
     if len(matrices) == 1:
         return total
@@ -98,6 +103,31 @@ def _sum_of_products(u: Tensor, *matrices: Tensor) -> Tensor:
     for axis, matrix in enumerate(others, 2):
         total = total + (u.transpose(axis, -1) @ matrix).transpose(axis, -1)
     return total
+
+
+def _channels_last_product(u: Tensor, *matrices: Tensor) -> Tensor:
+    u = u.movedim(1, -1)
+    if len(matrices) < u.ndim - 2:
+        return (matrices[0].mT @ u.flatten(1, -2)).view(u.shape).movedim(-1, 1)
+    for axis, matrix in reversed(list(enumerate(matrices, 1))):
+        lines = _lines(u, axis)
+        u = (matrix.mT @ lines).view(*u.shape[:axis], matrix.shape[1], *u.shape[axis + 1 :])
+    return u.movedim(-1, 1)
+
+
+def _channels_last_sum_of_products(u: Tensor, *matrices: Tensor) -> Tensor:
+    u = u.movedim(1, -1)
+    total = matrices[-1] @ u
+    for axis, matrix in enumerate(matrices[:-1], 1):
+        lines = _lines(u, axis)
+        # The sum as part of the product and in its memory, which saves two passes.
+        total = _lines(total, axis).baddbmm_(matrix.expand(lines.shape[0], -1, -1), lines).view(u.shape)
+    return total.movedim(-1, 1)
+
+
+def _lines(u: Tensor, axis: int) -> Tensor:
+    """Return the cells before ``axis``, those along it, and those after it, three axes in all."""
+    return u.flatten(0, axis - 1).flatten(2)
 
 
 PRODUCT = LinearMap(_product, _transposed_product)
