@@ -3,8 +3,7 @@
 Shapes: any; all arguments broadcast.
 """
 
-import math
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +11,43 @@ from torch import Tensor
 # Below this, series in (omega t)² are exact to rounding in float32, and to 1e-11 in float64.
 SMALL = 0.05
 
+# Phases below this, whose square may be zero, stand for zero: the sine over its argument is 1 there.
+SMALLEST_PHASE = 1e-18
 
-class Propagator(NamedTuple):
-    """The coefficients of ``u⁺ = uu u + uv v``, ``v⁺ = vu u + vv v``."""
+# sin(x) / x has the derivative g(x²) sin(x) / x by x²; the coefficients of g, those of (x cot x - 1) / (2 x²).
+LOGARITHMIC_SLOPE = (-1 / 6, -1 / 90, -1 / 945, -1 / 9450, -1 / 93555)
 
-    uu: Tensor
-    uv: Tensor
-    vu: Tensor
-    vv: Tensor
+# Up to this x² they give g to rounding; beyond, a difference does that loses no more than 6 times the rounding.
+LARGEST_SERIES = 0.5
+LARGEST_DOUBLE_SERIES = 0.02
+
+
+class Propagator:
+    """The coefficients of ``u⁺ = uu u + uv v``, ``v⁺ = vu u + vv v``.
+
+    Args:
+        uu: what the displacement does to the displacement.
+        uv: what the velocity does to the displacement.
+        omega_squared: omega², in 1 / time².
+        gamma: damping rate, in 1 / time.
+    """
+
+    def __init__(self, uu: Tensor, uv: Tensor, omega_squared: Tensor, gamma: Tensor) -> None:
+        self.uu = uu
+        self.uv = uv
+        self._omega_squared = omega_squared
+        self._gamma = gamma
+        self._of_velocity: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def vu(self) -> Tensor:
+        """What the displacement does to the velocity; computed when first asked for."""
+        return self._velocity_coefficients()[0]
+
+    @property
+    def vv(self) -> Tensor:
+        """What the velocity does to the velocity; computed when first asked for."""
+        return self._velocity_coefficients()[1]
 
     def displacement(self, u: Tensor, v: Tensor | None) -> Tensor:
         """Return the displacement after the time of the propagator; ``v`` of None stands for rest."""
@@ -29,9 +57,14 @@ class Propagator(NamedTuple):
         """Return the velocity after the time of the propagator."""
         return self.vu * u if v is None else self.vu * u + self.vv * v
 
+    def _velocity_coefficients(self) -> tuple[Tensor, Tensor]:
+        if self._of_velocity is None:
+            self._of_velocity = -self._omega_squared * self.uv, self.uu - self._gamma * self.uv
+        return self._of_velocity
+
 
 def propagator(omega_squared: Tensor, gamma: Tensor, time: Tensor | float) -> Propagator:
-    """Return the exact solution of ``u'' = -omega² u - gamma u'`` over ``time``.
+    """Return the exact solution of ``u'' = -omega² u - gamma u'`` over ``time``, which may be negative.
 
     With ``s = gamma / 2``, ``w² = omega² - s²`` and ``S = sin(w t) / w``::
 
@@ -40,45 +73,133 @@ def propagator(omega_squared: Tensor, gamma: Tensor, time: Tensor | float) -> Pr
 
     with cosh and sinh where ``w² < 0``, whose growth is taken together with the decay so that nothing overflows, and so
     that what is slow, ``-s t + |w| t = -omega² t / (s + |w|)``, is not the difference of what is large.
+
+    One root, one cosine, one sine and two exponentials of every mode. The gradients, for all three arguments, are
+    written in terms of the coefficients themselves: with ``D = ∂uv/∂omega² = (e^(-s t) t cos(w t) - uv) / (2 w²)``::
+
+        ∂uu/∂omega² = s D - t uv / 2    ∂uu/∂s = -2 omega² D        ∂uu/∂t = vu
+                                        ∂uv/∂s = -t uv - 2 s D      ∂uv/∂t = vv
+
+    Every derivative works: backward and forward mode, their nesting and `torch.func.vmap`.
+
+    Accuracy in float32, for phases ``omega t`` up to 20 and damping ``gamma t`` up to 10: coefficients to 3e-6 of 1
+    (of t for ``uv``), which is the rounding of the phase; gradients to 1e-5 of the largest.
+
+    Args:
+        omega_squared: omega², in 1 / time², not negative.
+        gamma: damping rate, in 1 / time.
+        time: how long.
     """
-    if isinstance(time, Tensor):
-        unit = propagator(omega_squared * time.square(), gamma * time, 1.0)
-        return Propagator(unit.uu, unit.uv * time, unit.vu / time, unit.vv)
-    s = gamma / 2
-    cosine, sine = _decayed(omega_squared, s, time)
-    return Propagator(cosine + s * sine, sine, -omega_squared * sine, cosine - s * sine)
+    if not isinstance(time, Tensor):
+        time = omega_squared.new_full((), time)
+    # A compiler takes no function with a forward-mode rule, and differentiates only backwards.
+    function = _Displacement if torch.compiler.is_compiling() else _DisplacementBothWays
+    uu, uv = function.apply(omega_squared, gamma / 2, time)
+    return Propagator(uu, uv, omega_squared, gamma)
 
 
 def sinc(squared: Tensor) -> Tensor:
     """Return ``sin(x) / x`` from ``x²``, smooth at zero."""
     small = squared < SMALL
     x = torch.where(small, 1.0, squared).sqrt()
-    return torch.where(small, _series(squared, 1), x.sin() / x)
-
-
-def _decayed(omega_squared: Tensor, s: Tensor, time: float) -> tuple[Tensor, Tensor]:
-    """Return ``e^(-s t) cos(w t)`` and ``e^(-s t) sin(w t) / w``."""
-    squared = (omega_squared - s.square()) * time**2
-    small = squared.abs() < SMALL
-    decay = torch.exp(s * -time)
-    w = torch.where(small, 1.0, squared.abs()).sqrt()
-    # Overdamped modes, one fast and one slow; the others stand in as 1, whose gradient is finite.
-    overdamped = (squared < 0) & ~small
-    sum_of_rates = torch.where(overdamped, s * abs(time) + w, 1.0)
-    slow = torch.exp(torch.where(overdamped, omega_squared * (-time * abs(time)) / sum_of_rates, 0.0))
-    fast = torch.exp(torch.where(overdamped, sum_of_rates * -math.copysign(1, time), 0.0))
-    cosine = torch.where(overdamped, (slow + fast) / 2, decay * torch.where(small, _series(squared, 0), w.cos()))
-    sine = torch.where(
-        overdamped,
-        (slow - fast) * (math.copysign(1, time) / 2) / w,
-        decay * torch.where(small, _series(squared, 1), w.sin() / w),
-    )
-    return cosine, time * sine
-
-
-def _series(squared: Tensor, first: int) -> Tensor:
-    """Return ``Σ_n (-squared)^n / (2n + first)!``: the cosine for 0, the sine over its argument for 1."""
     total = torch.ones_like(squared)
     for n in range(5, 0, -1):
-        total = 1 - total * squared / ((2 * n + first) * (2 * n + first - 1))
-    return total
+        total = 1 - total * squared / ((2 * n + 1) * (2 * n))
+    return torch.where(small, total, x.sin() / x)
+
+
+class _Displacement(torch.autograd.Function):
+    """The coefficients uu and uv."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(omega_squared: Tensor, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        # In place where it can be: fresh memory costs more than the arithmetic.
+        squared = (omega_squared - s.square()) * t.square()
+        overdamped = squared < 0
+        phase = squared.abs_().sqrt_().clamp(min=SMALLEST_PHASE)
+        # Overdamped modes decay as the slow exponential does, which takes the fast one with it as a factor.
+        slow = (omega_squared * (t * t.abs())).div(s * t.abs() + phase)
+        decay = torch.where(overdamped, slow, s * t).neg_().exp_()
+        fast = _expm1(phase * (-2 * t.sign()))
+        cosine = torch.where(overdamped, fast / 2 + 1, phase.cos()).mul_(decay)
+        sine = torch.where(overdamped, fast * (-t.sign() / 2), phase.sin()).mul_(decay).div_(phase).mul_(t)
+        return torch.addcmul(cosine, sine, s), sine
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(*inputs, *output)
+
+    @staticmethod
+    def backward(ctx: Any, *to_outputs: Tensor | None) -> tuple[Tensor | None, ...]:
+        given, wanted = ctx.saved_tensors, ctx.needs_input_grad
+        slope = _slope(*given) if wanted[0] or wanted[1] else None
+        found: list[Tensor | None] = []
+        for which, each in enumerate(given[:3]):
+            terms = [
+                gradient * _derivative(output, which, slope, *given)
+                for output, gradient in enumerate(to_outputs)
+                if gradient is not None and wanted[which]
+            ]
+            found.append(sum(terms[1:], terms[0]).sum_to_size(each.shape) if terms else None)
+        return tuple(found)
+
+
+class _DisplacementBothWays(_Displacement):
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(*inputs, *output)
+        ctx.save_for_forward(*inputs, *output)
+        # At rest nobody asks for uv, and its part of the gradient is not computed.
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor, ...]:
+        given = ctx.saved_tensors
+        slope = _slope(*given)
+        changes = []
+        for output, value in enumerate(given[3:]):
+            total = torch.zeros_like(value)
+            for which, tangent in enumerate(tangents):
+                if tangent is not None:
+                    total = total + tangent * _derivative(output, which, slope, *given)
+            changes.append(total)
+        return tuple(changes)
+
+
+def _derivative(
+    output: int, which: int, slope: Tensor | None, omega_squared: Tensor, s: Tensor, t: Tensor, uu: Tensor, uv: Tensor
+) -> Tensor:
+    """Return the derivative of uu (0) or uv (1) by omega² (0), s (1) or t (2), given that of uv by omega²."""
+    if which == 2:
+        return -omega_squared * uv if output == 0 else torch.addcmul(uu, uv, s, value=-2)
+    assert slope is not None
+    if which == 1:
+        return omega_squared * -2 * slope if output == 0 else torch.addcmul(uv * -t, slope, s, value=-2)
+    return torch.addcmul(slope * s, uv, t, value=-0.5) if output == 0 else slope
+
+
+def _slope(omega_squared: Tensor, s: Tensor, t: Tensor, uu: Tensor, uv: Tensor) -> Tensor:
+    """Return the derivative of uv by omega²."""
+    w_squared = omega_squared - s.square()
+    squared = w_squared * t.square()
+    largest = LARGEST_DOUBLE_SERIES if squared.dtype == torch.float64 else LARGEST_SERIES
+    near = squared.clamp(-largest, largest)
+    small = near == squared
+    series = near * LOGARITHMIC_SLOPE[-1]
+    for coefficient in LOGARITHMIC_SLOPE[-2:0:-1]:
+        series = series.add(coefficient).mul(near)
+    series = (series + LOGARITHMIC_SLOPE[0]) * t.square() * uv
+    return torch.where(
+        small, series, torch.addcmul(uu * t, uv, 1 + s * t, value=-1) / torch.where(small, 1.0, w_squared * 2)
+    )
+
+
+def _expm1(x: Tensor) -> Tensor:
+    """Return ``exp(x) - 1``, exact near zero in an exported program too."""
+    if not torch.compiler.is_exporting():
+        return torch.expm1(x)
+    # ONNX has no such function, and its exporter writes the difference.
+    tangent = torch.tanh(x / 2)
+    return torch.where(x < 0, 2 * tangent / (1 - tangent), torch.exp(x) - 1)
