@@ -3,11 +3,11 @@
 from typing import overload
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wavezoo.errors import WavezooError, require_whole
 from wavezoo.nn.carried import State, carried, initial_state, no_past
-from wavezoo.wave.convolution import GridConv, conv
+from wavezoo.wave.convolution import GridConv, conv, convolved
+from wavezoo.wave.pointwise import GATED
 
 
 class GatedMixer(nn.Module):
@@ -76,4 +76,4 @@ class GatedMixer(nn.Module):
         return self._gated(x, mixed), (*past, *state)
 
     def _gated(self, x: Tensor, mixed: Tensor) -> Tensor:
-        return mixed if self.gate is None or self.proj is None else self.proj(mixed * F.silu(self.gate(x)))
+        return mixed if self.gate is None or self.proj is None else convolved(self.proj, GATED, mixed, self.gate(x))

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from wavezoo.wave.convolution import conv
+from wavezoo.wave.convolution import conv, convolved
+from wavezoo.wave.pointwise import GELU
 
 
 class Mlp(nn.Module):
@@ -17,8 +18,7 @@ class Mlp(nn.Module):
     def __init__(self, channels: int, ndim: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = conv(ndim)(channels, hidden, 1)
-        self.act = nn.GELU()
         self.fc2 = conv(ndim)(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(x)))
+        return convolved(self.fc2, GELU, self.fc1(x))

@@ -14,6 +14,13 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def autocast_dtype(device: torch.device) -> torch.dtype | None:
+    """Return the dtype in which autocast has matrix products on ``device``; None where it is off."""
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
+        return torch.get_autocast_dtype(device.type)
+    return None
+
+
 def autocast_as_now(device: torch.device) -> Callable[[], AbstractContextManager[object]]:
     """Return a function that gives a context in which autocast is what it is now, for what is computed again later."""
     if not torch.amp.is_autocast_available(device.type):
