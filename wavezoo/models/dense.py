@@ -31,6 +31,7 @@ from wavezoo.models.sizes import image_size
 from wavezoo.models.variants import DENSE, Variant
 from wavezoo.nn.norm import norm_layer
 from wavezoo.wave.convolution import GridConv
+from wavezoo.wave.layout import with_channels_last
 
 
 class DenseHead(nn.Module):
@@ -146,7 +147,7 @@ class WavePDEDense(Backbone):
             raise WavezooError(
                 f"input of shape {tuple(x.shape)} does not fit a model for images (B, {self.in_chans}, H, W)."
             )
-        x = self.stem(x.contiguous(memory_format=torch.channels_last)).contiguous(memory_format=torch.channels_last)
+        x = with_channels_last(self.stem(with_channels_last(x)))
         return checkpoint_seq(self.blocks, x) if self.grad_checkpointing else self.blocks(x)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:

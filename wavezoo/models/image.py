@@ -35,6 +35,7 @@ from wavezoo.models.sizes import check_size, image_size, stages_named
 from wavezoo.models.variants import IMAGE
 from wavezoo.nn.norm import norm_layer
 from wavezoo.wave.convolution import GridConv
+from wavezoo.wave.layout import with_channels_last
 
 # Those of timm's that keep the width.
 GLOBAL_POOLS = ("avg", "max", "avgmax", "fast", "fastavg", "fastmax", "fastavgmax", "")
@@ -300,7 +301,7 @@ class WavePDE(Backbone):
     def _stem(self, x: Tensor) -> Tensor:
         check_size(x.shape[-2:], self.smallest_size)
         # Channels are last in memory from here to the head, as convolutions, norms and matrix products have them.
-        return self.stem(x.contiguous(memory_format=torch.channels_last)).contiguous(memory_format=torch.channels_last)
+        return with_channels_last(self.stem(with_channels_last(x)))
 
 
 def _check_architecture(depths: Sequence[int], dims: Sequence[int], strides: Sequence[int], global_pool: str) -> None:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from wavezoo.errors import WavezooError, require_whole
 from wavezoo.nn.carried import State, carried, initial_state, no_past
 from wavezoo.wave.convolution import GridConv, conv, convolved
-from wavezoo.wave.pointwise import GATED
 
 
 class GatedMixer(nn.Module):
@@ -76,4 +75,4 @@ class GatedMixer(nn.Module):
         return self._gated(x, mixed), (*past, *state)
 
     def _gated(self, x: Tensor, mixed: Tensor) -> Tensor:
-        return mixed if self.gate is None or self.proj is None else convolved(self.proj, GATED, mixed, self.gate(x))
+        return mixed if self.gate is None or self.proj is None else convolved(self.proj, "gated", mixed, self.gate(x))

@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from wavezoo.wave.convolution import conv, convolved
-from wavezoo.wave.pointwise import GELU
 
 
 class Mlp(nn.Module):
@@ -21,4 +20,4 @@ class Mlp(nn.Module):
         self.fc2 = conv(ndim)(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolved(self.fc2, GELU, self.fc1(x))
+        return convolved(self.fc2, "gelu", self.fc1(x))

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from wavezoo.errors import WavezooError, require_positive
 from wavezoo.wave.layout import channels_last
-from wavezoo.wave.pointwise import Activation, pointwise
+from wavezoo.wave.pointwise import ACTIVATIONS, pointwise
 
 WIDEST_SPACING = 256
 
@@ -16,21 +16,21 @@ WIDEST_SPACING = 256
 class Conv1d(nn.Conv1d):
     """torch's, with those of width 1 as a matrix product, which takes a third of the time on a CPU."""
 
-    def forward(self, x: Tensor, *others: Tensor, activation: Activation | None = None) -> Tensor:
-        """Map ``(B, C, N)``, or an ``activation`` of several such tensors, to ``(B, C', N')``."""
+    def forward(self, x: Tensor, *others: Tensor, activation: str | None = None) -> Tensor:
+        """Map ``(B, C, N)``, or an activation of several such tensors, to ``(B, C', N')``."""
         if not _is_pointwise(self):
             return super().forward(_activated(activation, x, *others))
-        return pointwise(self.weight, self.bias, activation, x, *others)
+        return pointwise(self.weight, self.bias, None if activation is None else ACTIVATIONS[activation], x, *others)
 
 
 class Conv2d(nn.Conv2d):
     """torch's, with those of width 1 as a matrix product where channels are last in memory."""
 
-    def forward(self, x: Tensor, *others: Tensor, activation: Activation | None = None) -> Tensor:
-        """Map ``(B, C, H, W)``, or an ``activation`` of several such tensors, to ``(B, C', H', W')``."""
+    def forward(self, x: Tensor, *others: Tensor, activation: str | None = None) -> Tensor:
+        """Map ``(B, C, H, W)``, or an activation of several such tensors, to ``(B, C', H', W')``."""
         if not (_is_pointwise(self) and channels_last(x)):
             return super().forward(_activated(activation, x, *others))
-        return pointwise(self.weight, self.bias, activation, x, *others)
+        return pointwise(self.weight, self.bias, None if activation is None else ACTIVATIONS[activation], x, *others)
 
 
 def conv(ndim: int) -> type[Conv1d] | type[Conv2d]:
@@ -38,22 +38,22 @@ def conv(ndim: int) -> type[Conv1d] | type[Conv2d]:
     return Conv1d if ndim == 1 else Conv2d
 
 
-def convolved(layer: nn.Module, activation: Activation, *inputs: Tensor) -> Tensor:
-    """Return a layer's output for an ``activation`` of ``inputs``.
+def convolved(layer: nn.Module, activation: str, *inputs: Tensor) -> Tensor:
+    """Return a layer's output for an activation of ``inputs``, by its name in `ACTIVATIONS`.
 
     A convolution of this module, whose hooks see the inputs, keeps those alone for its backward pass.
     """
     if isinstance(layer, Conv1d | Conv2d):
         return layer(*inputs, activation=activation)
-    return layer(activation.function(*inputs))
+    return layer(ACTIVATIONS[activation].function(*inputs))
 
 
 def _is_pointwise(layer: nn.Conv1d | nn.Conv2d) -> bool:
     return all(size == 1 for size in (*layer.kernel_size, *layer.stride, layer.groups))
 
 
-def _activated(activation: Activation | None, *inputs: Tensor) -> Tensor:
-    return inputs[0] if activation is None else activation.function(*inputs)
+def _activated(activation: str | None, *inputs: Tensor) -> Tensor:
+    return inputs[0] if activation is None else ACTIVATIONS[activation].function(*inputs)
 
 
 def check_grid_spacing(spacing: float) -> None:

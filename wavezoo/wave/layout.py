@@ -8,11 +8,15 @@ def channels_last(x: Tensor) -> bool:
     return not x.is_contiguous() and x.movedim(1, -1).is_contiguous()
 
 
+def with_channels_last(x: Tensor) -> Tensor:
+    """Return ``x`` of shape ``(B, C, *G)``, in memory ``(B, *G, C)``."""
+    # In words that torch.func.vmap knows, as it does not know torch.channels_last.
+    return x.movedim(1, -1).contiguous().movedim(-1, 1)
+
+
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return ``x``, ``(B, C, *G)``, channels last in memory if ``other`` is, and channels first otherwise.
 
     A pass over fields of both orders takes several times as long as one over fields of either.
     """
-    if channels_last(other):
-        return x.movedim(1, -1).contiguous().movedim(-1, 1)
-    return x.contiguous()
+    return with_channels_last(x) if channels_last(other) else x.contiguous()

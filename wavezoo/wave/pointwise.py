@@ -57,11 +57,11 @@ def _gelu_pushed_forward(of_x: Tensor, x: Tensor) -> Tensor:
     return _fused_gelu_backward(of_x, x)
 
 
-GELU = Activation(F.gelu, _gelu_pulled_back, _gelu_pushed_forward)
-"""The Gaussian error linear unit."""
-
-GATED = Activation(_gated, _gated_pulled_back, _gated_pushed_forward)
-"""The first tensor times the SiLU of the second."""
+ACTIVATIONS = {
+    "gelu": Activation(F.gelu, _gelu_pulled_back, _gelu_pushed_forward),
+    # The first tensor times the SiLU of the second.
+    "gated": Activation(_gated, _gated_pulled_back, _gated_pushed_forward),
+}
 
 
 def pointwise(weight: Tensor, bias: Tensor | None, activation: Activation | None, *inputs: Tensor) -> Tensor:
