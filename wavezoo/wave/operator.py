@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from wavezoo.errors import WavezooError, not_allowed, require_positive, require_whole
+from wavezoo.errors import WavezooError, require_choice, require_positive, require_whole
 from wavezoo.wave.compatibility import Schemes, check_input, check_reading, check_schemes, not_causal_because
 from wavezoo.wave.damping import Damping, ExponentialDamping, NoDamping
 from wavezoo.wave.drifts.base import Drift
 from wavezoo.wave.fields import ParameterField, PointwiseField
 from wavezoo.wave.gradients import GRADIENTS
+from wavezoo.wave.held import HeldMedium
 from wavezoo.wave.integrators.base import Integrator
 from wavezoo.wave.laplacians.base import Laplacian
 from wavezoo.wave.layout import laid_out_like
@@ -112,14 +113,10 @@ class WaveOperator(nn.Module):
     ) -> None:
         super().__init__()
         channels = require_whole("channels", channels)
-        for what, value, allowed in (
-            ("initial_velocity", initial_velocity, tuple(STARTS)),
-            ("readout", readout, tuple(READOUTS)),
-            ("courant_guard", courant_guard, tuple(GUARDS)),
-            ("gradient", gradient, tuple(GRADIENTS)),
-        ):
-            if value not in allowed:
-                raise not_allowed(what, value, allowed)
+        require_choice("initial_velocity", initial_velocity, tuple(STARTS))
+        require_choice("readout", readout, tuple(READOUTS))
+        require_choice("courant_guard", courant_guard, tuple(GUARDS))
+        require_choice("gradient", gradient, tuple(GRADIENTS))
         require_positive("dt", dt)
         ndim = laplacian.ndim
         speed = PointwiseField(channels, ndim, initial=0.7) if speed is None else speed
@@ -155,6 +152,7 @@ class WaveOperator(nn.Module):
         self.gradient = gradient
         self._guard = GUARDS[courant_guard](integrator, damping)
         self._differentiated = GRADIENTS[gradient]
+        self._held = HeldMedium()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -218,19 +216,28 @@ class WaveOperator(nn.Module):
 
     def solved(self, x: Tensor) -> Tensor:
         """Return the output for ``x``, ``(B, C, *G)``, all that leads to it in one graph."""
-        speed, gamma, velocity = self.fields(x)
-        u, v = self.initial_state(x, velocity)
-        return self.read(*self.integrated(u, v, speed, gamma)).to(x.dtype)
+        u, v = self.initial_state(x, self.given_velocity(x))
+        system = self._held.get(self, u, lambda like: self._medium_like(x, like))
+        with without_autocast(u.device):
+            found = self.readout.solved(self.wave(system, u, v))
+        return self.read(*found).to(x.dtype)
 
     def fields(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return speed, damping (None if unused) and initial velocity (None for rest) that ``x`` gives.
 
         In cells / time and 1 / time on a grid of unit spacing, and in displacement per step; broadcastable to ``x``.
         """
+        return *self.coefficients(x), self.given_velocity(x)
+
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the first two of `fields`."""
         speed = laid_out_like(self.speed(x), x)
-        gamma = None if self.damping_field is None else laid_out_like(self.damping_field(x), x)
-        velocity = self.start.given(x)
-        return speed, gamma, None if velocity is None else laid_out_like(velocity, x) * self.refinement.step
+        return speed, None if self.damping_field is None else laid_out_like(self.damping_field(x), x)
+
+    def given_velocity(self, x: Tensor) -> Tensor | None:
+        """Return the last of `fields`."""
+        given = self.start.given(x)
+        return None if given is None else laid_out_like(given, x) * self.refinement.step
 
     def medium(self, u: Tensor, speed: Tensor, gamma: Tensor | None) -> WaveSystem:
         """Return the medium for fields like ``u``, with time in steps and the Courant guard applied.
@@ -246,25 +253,24 @@ class WaveOperator(nn.Module):
         schemes = (self.laplacian, self.damping, self.potential)
         return medium(u, speed, gamma, self._dt(u), schemes, self._guard, self.refinement)
 
+    def _medium_like(self, x: Tensor, u: Tensor) -> WaveSystem:
+        speed, gamma = self.coefficients(x)
+        with without_autocast(u.device):
+            return self.medium(u, speed, gamma)
+
     def initial_state(self, x: Tensor, velocity: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return displacement and velocity at the start, ``(B, C, *G)``, in the dtype of the solver; None for rest."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         return x.to(dtype), None if velocity is None else velocity.to(dtype)
 
     def integrated(self, u: Tensor, v: Tensor | None, speed: Tensor, gamma: Tensor | None) -> tuple[Tensor, ...]:
-        """Solve the wave equation for ``steps`` steps in a medium at rest: the operator without fields and drift.
+        """Return what the read-out reads of a wave in a medium at rest: the operator without fields and drift.
 
         Args:
             u: displacement, ``(B, C, *G)``.
             v: the velocity that the input gives, likewise, in displacement per step; None for none.
-            speed: c, broadcastable to ``u``, in cells / time.
-            gamma: γ, likewise, in 1 / time; None where the damping does not use it.
-
-        Returns:
-            What the read-out reads: displacement, velocity, both, or a sum over the trajectory.
-
-        Raises:
-            WavezooError: with ``courant_guard="raise"``, if a stability limit is exceeded.
+            speed: as for `medium`, which raises what this does.
+            gamma: likewise.
         """
         with without_autocast(u.device):
             system = self.medium(u, speed, gamma)
@@ -290,19 +296,16 @@ class WaveOperator(nn.Module):
         Raises:
             WavezooError: if ``x`` does not fit, or if ``steps`` or ``every`` is less than 1.
         """
-        steps = self.steps if steps is None else require_whole("steps", steps)
-        every = require_whole("every", every)
+        steps, every = require_whole("steps", self.steps if steps is None else steps), require_whole("every", every)
         check_input(x, self.channels, self.ndim)
-        if x.shape[0] == 0:
+        if not len(x):
             raise WavezooError(f"input of shape {tuple(x.shape)} has no sample to simulate; give at least 1.")
         speed, gamma, velocity = self.fields(x)
         with without_autocast(x.device):
             u, v = self.initial_state(x, velocity)
             system = self.medium(u, speed, gamma)
             v = self.start.velocity(system, u, v)
-            found = run(
-                system, self.integrator, self.laplacian, u, torch.zeros_like(u) if v is None else v, steps, every
-            )
+            found = run(system, self.integrator, self.laplacian, u, v, steps, every)
             displacement, velocity = (
                 torch.stack([self._carried(each, int(time)) for each, time in zip(column, found.times, strict=True)])
                 for column in (found.displacement, found.velocity)
@@ -318,10 +321,7 @@ class WaveOperator(nn.Module):
         )
 
     def courant_limit(self, grid: Grid) -> Tensor:
-        """Return the largest Courant number ``c dt`` that is stable on ``grid`` without a potential, in cells per step.
-
-        Shape ``(C,)``; infinite for integrators without a limit.
-        """
+        """Return the largest stable Courant numbers on ``grid`` without a potential, in cells per step, ``(C,)``."""
         with torch.no_grad():
             radius = spectral_radius(self.laplacian, self.dt.new_empty(1, 1, *grid))
             return self._guard.omega_dt / radius.view(-1).expand(self.channels).sqrt()

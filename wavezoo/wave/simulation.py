@@ -64,7 +64,13 @@ class Run(NamedTuple):
 
 
 def run(
-    system: WaveSystem, integrator: Integrator, laplacian: Laplacian, u: Tensor, v: Tensor, steps: int, every: int
+    system: WaveSystem,
+    integrator: Integrator,
+    laplacian: Laplacian,
+    u: Tensor,
+    v: Tensor | None,
+    steps: int,
+    every: int,
 ) -> Run:
     """Take ``steps`` steps of length 1 from ``u`` and ``v``, both ``(B, C, *G)``, and record every ``every``-th.
 
@@ -73,10 +79,11 @@ def run(
         integrator: the integrator.
         laplacian: the Laplacian of the medium.
         u: displacement.
-        v: velocity.
+        v: velocity, None for rest.
         steps: number of steps.
         every: distance of the records, in steps.
     """
+    v = torch.zeros_like(u) if v is None else v
     state = integrator.init(system, u, v)
     records = [(torch.tensor(0), u, v, system.energy(u, v))]
     largest = omega_dt_squared(system, u, laplacian).flatten(1).amax(1)

@@ -3,8 +3,8 @@
 Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``, ``*K`` the modes of a Laplacian; channels first.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from wavezoo.wave.damping.base import Damping, Kick, KickForm, whole
 from wavezoo.wave.potentials.base import Potential
 from wavezoo.wave.spectral.gradient import Gradient
 from wavezoo.wave.spectral.modes import Modes
+
+Made = TypeVar("Made")
 
 
 class WaveState(NamedTuple):
@@ -83,6 +85,21 @@ class WaveSystem:
         self._damping_refinement = damping_refinement
         self._damping_rate: Tensor | None = None
         self._kicks: dict[tuple[KickForm, float], KickCoefficients] = {}
+        self._remembered: dict[Hashable, Any] | None = None
+
+    def remember(self) -> None:
+        """Keep what `remembered` returns from now on: the medium is to be used again."""
+        self._remembered = {}
+
+    def remembered(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what ``make`` makes of the medium alone, once for each ``key`` if the medium is to be used again."""
+        if self._remembered is None:
+            return make()
+        if key not in self._remembered:
+            with torch.inference_mode(False), torch.no_grad():
+                self._remembered[key] = make()
+        made: Made = self._remembered[key]
+        return made
 
     @property
     def modes(self) -> Modes:

@@ -50,12 +50,26 @@ class Exact(Integrator):
     def advance(
         self, system: WaveSystem, u: Tensor, v: Tensor | None, dt: float, steps: int, velocity: bool = True
     ) -> tuple[Tensor, Tensor | None]:
-        modes = system.modes
-        exact = self.propagator(system, u, dt * steps)
-        u = modes.transform(u)
-        v = None if v is None else modes.transform(v)
-        return modes.inverse(exact.displacement(u, v)), modes.inverse(exact.velocity(u, v)) if velocity else None
+        modes, time, moving = system.modes, dt * steps, v is not None
+        # Of the displacement and, if there is one, the velocity at the start; and the same for the velocity at the end.
+        to_u, to_v = system.remembered(
+            ("exact", time, moving, velocity), lambda: self._maps(system, u, time, moving, velocity)
+        )
+        modal = [modes.transform(each) for each in (u, v) if each is not None]
+        return modes.inverse(_summed(to_u, modal)), modes.inverse(_summed(to_v, modal)) if velocity else None
+
+    def _maps(
+        self, system: WaveSystem, u: Tensor, time: float, moving: bool, velocity: bool
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        exact = self.propagator(system, u, time)
+        to_u = [exact.uu, exact.uv] if moving else [exact.uu]
+        return to_u, ([exact.vu, exact.vv] if moving else [exact.vu]) if velocity else []
 
     def propagator(self, system: WaveSystem, u: Tensor, time: Tensor | float) -> Propagator:
         omega_squared = system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
         return propagator(laid_out_like(omega_squared, u), system.damping_rate, time)
+
+
+def _summed(coefficients: list[Tensor], modal: list[Tensor]) -> Tensor:
+    first, *others = (coefficient * each for coefficient, each in zip(coefficients, modal, strict=True))
+    return sum(others, first)

@@ -31,26 +31,34 @@ class Look(NamedTuple):
     velocity: Number | None
 
 
-def summed(wave: Wave, looks: Sequence[Look], first: int = 0) -> Tensor:
+def summed(wave: Wave, looks: Sequence[Look], first: int = 0, kept_as: str | None = None) -> Tensor:
     """Return the sum of some looks at a wave, ``(B, C, *G)``.
 
     Args:
         wave: the wave.
         looks: the looks.
         first: number of the first of them, where each sees a wave with a start of its own.
+        kept_as: what the sum's coefficients are called among what is kept of the medium; None not to keep them.
     """
     system, start, u = wave.system, wave.start, wave.u
     modes, directions = system.modes, start.directions(u.dtype)
     spectrum = modes.transform(u)
-    if directions is None:
-        if wave.given is None:
-            return modes.inverse(_coefficients(wave, looks, [])[0] * spectrum)
-        own, pushed = _coefficients(wave, looks, [None])
-        return modes.inverse(own * spectrum + pushed * modes.transform(wave.given))
-    axes = [each.view(1, *each.shape, *[1] * (u.ndim - 2)) for each in directions.unbind(-1)]
-    own, *along = _coefficients(wave, looks, axes, first)
-    speed = system.speed
-    return modes.inverse(system.gradient.combined(spectrum, own, [each * -speed for each in along]))
+    axes: list[Tensor | None] = []
+    if directions is not None:
+        axes += [each.view(1, *each.shape, *[1] * (u.ndim - 2)) for each in directions.unbind(-1)]
+    elif wave.given is not None:
+        axes.append(None)
+
+    def made() -> list[Tensor]:
+        own, *others = _coefficients(wave, looks, axes, first)
+        return [own, *(others if directions is None else [each * -system.speed for each in others])]
+
+    own, *along = made() if kept_as is None else system.remembered((kept_as, len(axes)), made)
+    if directions is not None:
+        return modes.inverse(system.gradient.combined(spectrum, own, along))
+    if wave.given is None:
+        return modes.inverse(own * spectrum)
+    return modes.inverse(own * spectrum + along[0] * modes.transform(wave.given))
 
 
 def _coefficients(wave: Wave, looks: Sequence[Look], pushes: Sequence[Tensor | None], first: int = 0) -> list[Tensor]:

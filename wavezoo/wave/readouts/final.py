@@ -55,6 +55,6 @@ def final_state(wave: Wave, velocity: bool) -> tuple[Tensor, ...]:
     if integrator.closed_form and start.directions(u.dtype) is not None:
         # Never on the grid, beyond whose open edges the velocity goes on.
         found = (Look(float(steps), 1.0, None), Look(float(steps), 0.0, 1.0 / step))
-        return tuple(summed(wave, [look]) for look in found[: 1 + velocity])
+        return tuple(summed(wave, [look], kept_as=f"end {number}") for number, look in enumerate(found[: 1 + velocity]))
     u, v = integrator.advance(system, u, start.velocity(system, u, given), 1.0, steps, velocity)
     return (u,) if v is None or not velocity else (u, v / step)

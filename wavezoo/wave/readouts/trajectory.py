@@ -80,7 +80,7 @@ class TrajectorySum(ReadOut):
         )
         if wave.integrator.closed_form:
             times = self.times.free(wave.u, wave.step)
-            return (summed(wave, [Look(*look) for look in zip(times, a, b, strict=True)]),)
+            return (summed(wave, [Look(*look) for look in zip(times, a, b, strict=True)], kept_as="trajectory"),)
         total: Tensor | None = None
         for look, (u, v) in enumerate(looked_at(wave, self.times)):
             found = a[look] * u if total is None else torch.addcmul(total, a[look], u)
