@@ -15,45 +15,26 @@ MODES = ["store", "recompute", "reverse"]
 LINE, PLANE = (33,), (12, 9)
 
 
-def build(axis, name, options, ndim, gradient="store"):
-    """The operator on a fresh seed, with a guard where the schemes allow one."""
-    scheme = registry.scheme(axis.name, name)
-    for role in axis.roles:
-        choice = {role: {"name": name, **options}, "gradient": gradient}
-        if role != "damping_field":
-            choice["damping_field"] = {"name": "constant", "initial": 0.1}
-        requires = getattr(scheme, "requires", None)
-        if requires is not None and requires.uniform_speed:
-            choice["speed"] = "constant"
-        for guard in ("limit", "off"):
-            torch.manual_seed(0)
-            try:
-                yield wavezoo.create_operator(CHANNELS, ndim, dt=0.2, courant_guard=guard, **choice)
-                break
-            except wavezoo.WavezooError:
-                continue
+def build(role, name, options, ndim, gradient):
+    """The operator on a fresh seed, with a guard where the schemes allow one; skips the test where they exclude it."""
+    choice = {role: {"name": name, **options}, "gradient": gradient}
+    if role != "damping_field":
+        choice["damping_field"] = {"name": "constant", "initial": 0.1}
+    axis = next(axis for axis in AXES.values() if role in axis.roles)
+    requires = getattr(registry.scheme(axis.name, name), "requires", None)
+    if requires is not None and requires.uniform_speed:
+        choice["speed"] = "constant"
+    for guard in ("limit", "off"):
+        torch.manual_seed(0)
+        try:
+            return wavezoo.create_operator(CHANNELS, ndim, dt=0.2, courant_guard=guard, **choice)
+        except wavezoo.WavezooError as error:
+            refusal = error
+    pytest.skip(str(refusal))
 
 
 def grid_of(operator):
     return operator.laplacian.fixed_grid or (LINE if operator.ndim == 1 else PLANE)
-
-
-def _found():
-    for axis in AXES.values():
-        for name, scheme in registry.schemes(axis.name).items() if axis.roles else ():
-            for number, options in enumerate(cases(scheme)):
-                for ndim in (1, 2):
-                    for gradient in MODES:
-                        made = functools.partial(build, axis, name, options, ndim, gradient)
-                        for index in range(len(list(made()))):
-                            yield f"{axis.singular}-{name}-{number}-{index}-{ndim}d", gradient, made, index
-
-
-ALL = list(_found())
-
-
-def pick(index, made):
-    return list(made())[index]
 
 
 def every_operator(*modes):
@@ -61,9 +42,16 @@ def every_operator(*modes):
     return pytest.mark.parametrize(
         "make",
         [
-            pytest.param(functools.partial(pick, index, made), id=f"{label}-{gradient}")
-            for label, gradient, made, index in ALL
-            if gradient in (modes or MODES)
+            pytest.param(
+                functools.partial(build, role, name, options, ndim, gradient),
+                id=f"{role}-{name}-{number}-{ndim}d-{gradient}",
+            )
+            for axis in AXES.values()
+            for role in axis.roles
+            for name, scheme in registry.schemes(axis.name).items()
+            for number, options in enumerate(cases(scheme))
+            for ndim in (1, 2)
+            for gradient in modes or MODES
         ],
     )
 
@@ -96,6 +84,8 @@ def reference(make):
 
 def assert_near(found, expected, tolerance):
     assert found.keys() == expected.keys()
+    # What is zero, as the gradient of a weight that no cell sees, is so beside the others.
+    least = 1e-2 * max(each.norm() for each in expected.values())
     for name, value in found.items():
-        scale = expected[name].norm().clamp(min=1e-6)
+        scale = expected[name].norm().clamp(min=least)
         assert (value - expected[name]).norm() <= tolerance * scale, name
