@@ -11,6 +11,7 @@ import torch
 from timm.models import checkpoint_seq
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 from typing_extensions import Unpack
 
 from wavezoo.config.scheme import SchemeChoice
@@ -75,6 +76,8 @@ class WavePDEDense(Backbone):
         mlp_ratio: hidden channels of the MLPs as a multiple of C; see `WavePDE`.
         matching: the rule for mixers of another kind; see `WavePDE`.
         local_taps: width of the depthwise convolution in front of every mixer; see `WavePDE`.
+        recall: show every block the image again, by a convolution of it that is added to the block's input (Bansal et
+            al. 2022): what the image says of a place, such as that there is a wall, is then known at every depth.
         norm: ``"layer"`` or ``"batch"``; see `WavePDE`.
         preset: ``"closed_form"``, ``"stepped"`` or ``"paper"``: the choice on every axis, and for the last the block.
         mixer: what mixes positions, by name or as a mapping with options; see `WavePDE`.
@@ -104,6 +107,7 @@ class WavePDEDense(Backbone):
         mlp_ratio: float = MLP_RATIO,
         matching: str = "parameters",
         local_taps: int | None = None,
+        recall: bool = False,
         norm: str = "layer",
         preset: str = "closed_form",
         mixer: SchemeChoice = "wave",
@@ -131,6 +135,8 @@ class WavePDEDense(Backbone):
         block = partial(wave_block, dim, 2, spec, norm=norm, **rules)
         with torch.device(device) if device is not None else nullcontext():
             self.stem = GridConv(self.in_chans, dim, 2, max(2 * patch_size - 1, 3), patch_size)
+            seen = partial(GridConv, self.in_chans, dim, 2, 2 * patch_size - 1, patch_size)
+            self.recall = nn.ModuleList([seen() for _ in range(depth)]) if recall else None
             self.blocks = nn.Sequential(*[block(drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)])
             self.head = DenseHead(dim, self.num_classes, patch_size, drop_rate, norm)
         if dtype is not None:
@@ -147,8 +153,14 @@ class WavePDEDense(Backbone):
             raise WavezooError(
                 f"input of shape {tuple(x.shape)} does not fit a model for images (B, {self.in_chans}, H, W)."
             )
-        x = with_channels_last(self.stem(with_channels_last(x)))
-        return checkpoint_seq(self.blocks, x) if self.grad_checkpointing else self.blocks(x)
+        image = with_channels_last(x)
+        x = with_channels_last(self.stem(image))
+        if self.recall is None:
+            return checkpoint_seq(self.blocks, x) if self.grad_checkpointing else self.blocks(x)
+        for block, seen in zip(self.blocks, self.recall, strict=True):
+            x = x + seen(image)
+            x = checkpoint(block, x, use_reentrant=False) if self.grad_checkpointing else block(x)
+        return x
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Map features to maps of whole patches, ``(B, num_classes, h p, w p)``, or to what the convolution sees."""
