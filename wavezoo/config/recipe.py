@@ -135,7 +135,8 @@ class Recipe(Section):
 
     The budget is one of ``epochs``, ``steps`` (updates of the weights) and ``samples`` (seen in training, by all
     processes). ``batch_size`` is that of each process; ``ema`` the decay of a moving average of the weights, which is
-    then what is tested and saved.
+    then what is tested and saved. ``init`` names the run
+    folder whose last weights the model starts with, in place of fresh ones: all of them, of a model of the same shape.
     """
 
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
@@ -152,6 +153,7 @@ class Recipe(Section):
     steps: Count | None = None
     samples: Count | None = None
     batch_size: Count
+    init: str | None = None
     seed: Seed = 0
     precision: Precision = "fp32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -22,7 +22,7 @@ def smoke(recipe: Recipe) -> Recipe:
     """Return ``recipe`` made so small that it trains in under a minute on one core, and its result means nothing.
 
     One epoch of a few samples in small batches, a model of two narrow blocks where wavezoo knows how to make it small,
-    no moving average and no workers; schemes, data, augmentation, optimiser and precision stay.
+    fresh weights, no moving average and no workers; schemes, data, augmentation, optimiser and precision stay.
     """
     name = recipe.model.name
     sequences = find_model(name).kind == "sequence"
@@ -40,5 +40,6 @@ def smoke(recipe: Recipe) -> Recipe:
         "samples": None,
         "batch_size": min(batch_size, recipe.batch_size),
         "ema": None,
+        "init": None,
     }
     return Recipe.model_validate(content)

@@ -56,6 +56,8 @@ def train(recipe: Recipe, out: Path, device: str = "auto", console: Console | No
         # So that the run folder can be evaluated from anywhere.
         path = str(find_path(recipe.data.path, "data.path").resolve())
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
+    if recipe.init is not None:
+        recipe = recipe.model_copy(update={"init": str(find_path(recipe.init, "init").resolve())})
     return _run(recipe, folder, device, console, None)
 
 
@@ -120,6 +122,9 @@ def _trained(
     task = build_task(recipe, facts)
     seed_everything(recipe.seed)
     model = build_model(recipe, facts, task)
+    if recipe.init is not None and known is None:
+        with recipe.located("init"):
+            RunFolder(Path(recipe.init)).load_weights(model, "last")
     optimizer = build_optimizer(recipe, model)
     sequences = find_model(recipe.model.name).kind == "sequence"
     if recipe.channels_last:
