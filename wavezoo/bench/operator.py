@@ -4,31 +4,30 @@ Shapes: B batch, C channels, ``*G`` grid.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
-from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
-from wavezoo.config.spec import create_mixer, create_operator
+from wavezoo.bench.clock import clock_of, measured_limits
+from wavezoo.bench.contenders import COMPILED, operator_contenders
+from wavezoo.bench.timing import Contender, Times, kept_mib, median, require_rounds, timed_in_turn
+from wavezoo.bench.work import work_of
 from wavezoo.errors import WavezooError
-from wavezoo.testing.reference import naive_layer
-from wavezoo.wave.operator import WaveOperator
 
-# Batch and channels on each grid: about a million numbers or more, as in the stages of a backbone.
-SIZES: dict[tuple[int, ...], tuple[int, int]] = {
-    (14, 14): (16, 384),
-    (16, 16): (32, 64),
-    (28, 28): (16, 192),
-    (32, 32): (16, 128),
-    (56, 56): (16, 96),
-    (64, 64): (8, 96),
-    (256,): (32, 128),
-    (1024,): (8, 128),
-    (4096,): (2, 128),
-    (16384,): (1, 64),
+BATCHES = (1, 2, 16)
+# Channels on each grid, as in the stages of a backbone.
+GRIDS: dict[tuple[int, ...], int] = {
+    (14, 14): 384,
+    (28, 28): 192,
+    (56, 56): 96,
+    (1024,): 128,
+    (4096,): 128,
+    (16384,): 64,
 }
+OTHER_CHANNELS = 64
+# Cells of a batch in the cases that are measured by default: attention on more takes minutes on a CPU.
+MOST_CELLS = 16384
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,14 @@ class Measurement:
         batch: B.
         channels: C.
         contender: what was measured.
-        forward_ms: median time of a forward pass without gradients, in milliseconds; None where it was not taken.
+        forward_ms: median time of a forward pass without gradients, in milliseconds.
         forward_spread_ms: its interquartile range.
         both_ms: median time of a forward and a backward pass.
         both_spread_ms: its interquartile range.
         kept_mib: what the forward pass keeps for the backward pass, parameters aside, in MiB.
+        peak_mib: the most memory that a forward and a backward pass hold, in MiB; None where the device does not tell.
+        limit_share: of the forward pass: the share of the nearer limit of the device that it reaches.
+        limited_by: which limit that is, ``"bandwidth"`` or ``"arithmetic"``.
     """
 
     grid: tuple[int, ...]
@@ -56,102 +58,78 @@ class Measurement:
     both_ms: float
     both_spread_ms: float
     kept_mib: float
+    peak_mib: float | None
+    limit_share: float
+    limited_by: str
 
 
-def naive_solution(u: Tensor, speed: Tensor, gamma: Tensor, dt: Tensor, steps: int) -> Tensor:
-    """Return the field after ``steps`` steps as published, by FFT and with 2 ``steps`` Laplacians (Vejendla 2025)."""
-    grid, axes = u.shape[2:], tuple(range(2, u.ndim))
-    squares = [(2 * math.pi * torch.fft.fftfreq(n, device=u.device)).square() for n in grid]
-    squares[-1] = (2 * math.pi * torch.fft.rfftfreq(grid[-1], device=u.device)).square()
-    symbol = -squares[0] if len(grid) == 1 else -(squares[0][:, None] + squares[1])
+Case = tuple[tuple[int, ...], int]
 
-    def laplacian(u: Tensor) -> Tensor:
-        return torch.fft.irfftn(symbol * torch.fft.rfftn(u, dim=axes), s=grid, dim=axes)
 
-    return naive_layer(u, torch.zeros_like(u), speed, gamma, dt, laplacian, steps, "linear")[0]
+def operator_cases(grids: Sequence[tuple[int, ...]] = (), batches: Sequence[int] = ()) -> list[Case]:
+    """Return grids with batch sizes.
+
+    Args:
+        grids: those of ``GRIDS`` by default.
+        batches: 1, 2 and 16 by default, as far as a batch has no more than 16,384 cells.
+
+    Raises:
+        WavezooError: if a grid is neither a line nor a rectangle.
+    """
+    for grid in grids:
+        if len(grid) not in (1, 2) or min(grid) < 1:
+            raise WavezooError(f"grid {grid!r} is no line and no rectangle; give sizes such as 1024 or 28x28.")
+    return [
+        (grid, batch)
+        for grid in (grids or GRIDS)
+        for batch in (batches or BATCHES)
+        if batches or batch == 1 or batch * math.prod(grid) <= MOST_CELLS
+    ]
 
 
 def bench_operator(
-    grids: Sequence[tuple[int, ...]], device: torch.device, repeats: int = 7, compiled: bool = True
-) -> Iterator[Measurement]:
-    """Measure the operator, its limits and its rivals, grid by grid; the contenders of a grid take turns.
+    cases: Sequence[Case], device: torch.device, repeats: int = 7, compiled: bool = False
+) -> Iterator[list[Measurement]]:
+    """Measure the operator, its limits and its rivals, case by case; the contenders of a case take turns.
 
     Args:
-        grids: grids out of ``SIZES``, or others, which get about a quarter of a million numbers.
+        cases: grids with batch sizes, see `operator_cases`; other grids than those of ``GRIDS`` have 64 channels.
         device: where to measure.
         repeats: how often each contender is timed.
         compiled: whether to measure compiled versions too.
 
     Raises:
-        WavezooError: if a grid or ``repeats`` is not positive.
+        WavezooError: if ``repeats`` or a batch size is not positive.
     """
-    if repeats < 1:
-        raise WavezooError(f"repeats is {repeats!r}; give a number of rounds, at least 1.")
-    for grid in grids:
-        if len(grid) not in (1, 2) or min(grid) < 1:
-            raise WavezooError(f"grid {grid!r} is no line and no rectangle; give sizes such as 1024 or 28x28.")
-        yield from _bench_grid(grid, device, repeats, compiled)
+    require_rounds(repeats, [batch for _, batch in cases])
+    for grid, batch in cases:
+        yield _measured(grid, batch, device, repeats, compiled)
 
 
-def _bench_grid(grid: tuple[int, ...], device: torch.device, repeats: int, compiled: bool) -> Iterator[Measurement]:
-    batch, channels = SIZES.get(grid, (max(1, 2**18 // (64 * math.prod(grid))), 64))
+def _measured(
+    grid: tuple[int, ...], batch: int, device: torch.device, repeats: int, compiled: bool
+) -> list[Measurement]:
     torch.manual_seed(0)
     torch._dynamo.reset()
+    channels = GRIDS.get(grid, OTHER_CHANNELS)
     x = torch.randn(batch, channels, *grid, device=device, requires_grad=True)
-    weight = torch.randn_like(x)
-    contenders = list(_contenders(x, compiled))
-    forward, both = timed_in_turn(contenders, weight, repeats)
-    for each in contenders:
-        yield Measurement(
-            grid,
-            batch,
-            channels,
-            each.name,
-            *median_and_spread(forward[each.name]),
-            *median_and_spread(both[each.name]),
-            kept_mib(each),
-        )
+    contenders = list(operator_contenders(x, compiled))
+    times = timed_in_turn(contenders, clock_of(device), repeats)
+    # The work of a compiled function is that of the function.
+    eager = {each.name: each for each in contenders}
+    return [
+        _measurement(grid, batch, channels, each, eager[each.name.removesuffix(COMPILED)], times[each.name])
+        for each in contenders
+    ]
 
 
-def _contenders(x: Tensor, compiled: bool) -> Iterator[Contender]:
-    device, (_, channels, *grid) = x.device, x.shape
-    ndim = len(grid)
-    operator = create_operator(channels, ndim).to(device)
-    with torch.no_grad():
-        speed, gamma, _ = operator.fields(x)
-    speed, gamma = (each.clone().requires_grad_() for each in (speed, gamma if gamma is not None else speed))
-    given = (x, speed, gamma)
-
-    def solver(operator: WaveOperator) -> Callable[..., Tensor]:
-        return lambda u, speed, gamma: operator.integrated(u, None, speed, gamma)[0]
-
-    def bare(u: Tensor) -> Tensor:
-        laplacian = operator.laplacian.bind(u)
-        for _ in range(operator.steps + 1):
-            u = laplacian(u)
-        return u
-
-    dt = operator.dt.detach()
-    learned = () if operator.log_dt is None else (operator.log_dt,)
-    yield Contender("solver: naive", lambda u, c, g: naive_solution(u, c, g, dt, operator.steps), given, ())
-    yield Contender("solver: wavezoo", solver(operator), given, learned)
-    if compiled:
-        yield Contender("solver: wavezoo, compiled", torch.compile(solver(operator), fullgraph=True), given, learned)
-    yield Contender("solver: bare k + 1 Laplacians", bare, (x,), ())
-    for gradient in ("store", "recompute", "reverse"):
-        layer = create_operator(channels, ndim, gradient=gradient).to(device)
-        yield _layer(f"layer: wavezoo, {gradient}", layer, x)
-        # Compiled, reverse is recompute.
-        if compiled and gradient != "reverse":
-            yield _layer(f"layer: wavezoo, {gradient}, compiled", layer, x, torch.compile(layer, fullgraph=True))
-    # What models are built of unless they are told otherwise.
-    yield _layer("layer: wavezoo, closed form", create_operator(channels, ndim, "closed_form").to(device), x)
-    yield _layer("layer: attention", create_mixer(channels, ndim, "attention").to(device), x)
-    name = "layer: depthwise 7" if ndim == 1 else "layer: depthwise 7x7"
-    yield _layer(name, create_mixer(channels, ndim, "depthwise").to(device), x)
-    resolution = {"name": "global_filter", "resolution": max(2, grid[0])}
-    yield _layer("layer: global filter", create_mixer(channels, ndim, resolution).to(device), x)
-
-
-def _layer(name: str, module: nn.Module, x: Tensor, function: Callable[..., Tensor] | None = None) -> Contender:
-    return Contender(name, module if function is None else function, (x,), tuple(module.parameters()))
+def _measurement(
+    grid: tuple[int, ...], batch: int, channels: int, each: Contender, eager: Contender, times: Times
+) -> Measurement:
+    device = each.inputs[0].device
+    forward = median(times.forward)
+    work = work_of(eager.forward)
+    numbers = sum(one.numel() for one in (*each.inputs, *each.parameters)) + each.inputs[0].numel()
+    share = measured_limits(device).share(forward.ms / 1e3, 4 * numbers, work.operations)
+    peak = clock_of(device).peak_mib(each.both)
+    return Measurement(grid, batch, channels, each.name, *forward, *median(times.both), kept_mib(each), peak, *share)

@@ -6,61 +6,120 @@ from dataclasses import dataclass
 
 import torch
 
-from wavezoo.bench.timing import Contender, kept_mib, median_and_spread, timed_in_turn
+from wavezoo.bench.clock import clock_of
+from wavezoo.bench.contenders import COMPILED, FUSED, UNFUSED, attention_modes, heads_of, presets, with_attention
+from wavezoo.bench.timing import Contender, kept_mib, median, require_rounds, timed_in_turn
 from wavezoo.errors import WavezooError
 from wavezoo.models.registry import create_sequence_model
 
-LENGTHS = (1024, 2048, 4096, 8192, 16384)
+LENGTHS = (1024, 4096, 16384)
+BATCHES = (1, 2, 16)
+# Positions of a batch in the cases that are measured by default: attention on more takes minutes on a CPU.
+MOST_POSITIONS = 16384
+MIXERS = ("wave", "attention")
+Case = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class LengthMeasurement:
-    """One mixer at one length, a batch of one.
+    """One mixer at one length.
 
     Attributes:
-        mixer: the mixer.
+        mixer: the mixer; for the wave with the preset, for attention with how torch runs it.
         length: N.
-        both_ms: median time of a forward and a backward pass, in milliseconds.
+        batch: B.
+        forward_ms: median time of a forward pass without gradients, in milliseconds.
+        forward_spread_ms: its interquartile range.
+        both_ms: median time of a forward and a backward pass.
         both_spread_ms: its interquartile range.
         kept_mib: what the forward pass keeps for the backward pass, parameters aside, in MiB.
+        peak_mib: the most memory that a forward and a backward pass hold; None where the device does not tell.
     """
 
     mixer: str
     length: int
+    batch: int
+    forward_ms: float
+    forward_spread_ms: float
     both_ms: float
     both_spread_ms: float
     kept_mib: float
+    peak_mib: float | None
+
+
+def sequence_cases(lengths: Sequence[int] = (), batches: Sequence[int] = ()) -> list[Case]:
+    """Return lengths with batch sizes.
+
+    Args:
+        lengths: 1,024, 4,096 and 16,384 by default.
+        batches: 1, 2 and 16 by default, as far as a batch has no more than 16,384 positions.
+    """
+    return [
+        (length, batch)
+        for batch in (batches or BATCHES)
+        for length in (lengths or LENGTHS)
+        if batches or batch == 1 or batch * length <= MOST_POSITIONS
+    ]
 
 
 def bench_sequence(
-    name: str, mixers: Sequence[str], lengths: Sequence[int], device: torch.device, repeats: int = 5
-) -> Iterator[LengthMeasurement]:
-    """Measure a sequence model with each mixer at each length; the mixers take turns.
+    name: str,
+    mixers: Sequence[str],
+    cases: Sequence[Case],
+    device: torch.device,
+    repeats: int = 5,
+    compiled: bool = False,
+) -> Iterator[list[LengthMeasurement]]:
+    """Measure a sequence model with each mixer, case by case; the mixers take turns.
 
     Args:
         name: the model.
-        mixers: names of mixers.
-        lengths: lengths N, at least two different ones for an exponent.
+        mixers: names of mixers; the wave is measured with each preset, attention fused and unfused.
+        cases: lengths with batch sizes, see `sequence_cases`.
         device: where to measure.
         repeats: how often each is timed.
+        compiled: whether to measure compiled versions too.
 
     Raises:
         WavezooError: if there is no such model or mixer, or if a number is not positive.
     """
-    if repeats < 1 or min(lengths) < 1:
-        raise WavezooError(f"repeats is {repeats!r} and lengths are {list(lengths)}; give numbers, at least 1.")
-    torch.manual_seed(0)
-    models = {
-        mixer: create_sequence_model(name, in_features=1, num_classes=10, mixer=mixer, device=device)
-        for mixer in mixers
-    }
-    weight = torch.ones(1, 10, device=device)
-    for length in lengths:
-        x = torch.randn(1, length, 1, device=device)
-        contenders = [Contender(mixer, model, (x,), tuple(model.parameters())) for mixer, model in models.items()]
-        _, both = timed_in_turn(contenders, weight, repeats)
-        for each in contenders:
-            yield LengthMeasurement(each.name, length, *median_and_spread(both[each.name]), kept_mib(each))
+    require_rounds(repeats, [batch for _, batch in cases])
+    if min(length for length, _ in cases) < 1:
+        raise WavezooError(f"lengths are {sorted({length for length, _ in cases})}; give numbers, at least 1.")
+    for length, batch in cases:
+        torch._dynamo.reset()
+        x = torch.randn(batch, length, 1, device=device)
+        contenders = list(_contenders(name, mixers, x, compiled))
+        times = timed_in_turn(contenders, clock_of(device), repeats)
+        yield [
+            LengthMeasurement(
+                each.name,
+                length,
+                batch,
+                *median(times[each.name].forward),
+                *median(times[each.name].both),
+                kept_mib(each),
+                clock_of(device).peak_mib(each.both),
+            )
+            for each in contenders
+        ]
+
+
+def _contenders(name: str, mixers: Sequence[str], x: torch.Tensor, compiled: bool) -> Iterator[Contender]:
+    settings = [(mixer, preset) for mixer in mixers for preset in (presets() if mixer == "wave" else (None,))]
+    for mixer, preset in settings:
+        for fused in (True, False) if mixer == "attention" else (True,):
+            torch.manual_seed(0)
+            options = {"mixer": mixer} | ({} if preset in (None, presets()[0]) else {"preset": preset})
+            model = create_sequence_model(name, in_features=1, num_classes=10, device=x.device, **options)
+            called, function = f"{mixer}, {preset}" if preset else mixer, model.__call__
+            if mixer == "attention":
+                if fused not in attention_modes(heads_of(model), x.mT):
+                    continue
+                called, function = FUSED if fused else UNFUSED, with_attention(model, fused)
+            yield Contender(called, function, (x,), tuple(model.parameters()))
+            if compiled and fused:
+                yield Contender(called + COMPILED, torch.compile(model), (x,), tuple(model.parameters()))
 
 
 def exponent(lengths: Sequence[int], values: Sequence[float]) -> float:

@@ -4,11 +4,18 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
+
+from wavezoo.bench.clock import MIB, Clock
+from wavezoo.errors import WavezooError, require_whole
+
+# After this time no round begins any more, once there were enough.
+PATIENCE_SECONDS = 30.0
+FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -20,43 +27,54 @@ class Contender:
     inputs: tuple[Tensor, ...]
     parameters: tuple[Tensor, ...]
 
+    def forward(self) -> Tensor:
+        """Run a forward pass without gradients."""
+        with torch.no_grad():
+            return self.function(*self.inputs)
 
-def forward_seconds(contender: Contender) -> float:
-    """Return the time of a forward pass without gradients."""
-    with torch.no_grad():
-        start = _now(contender.inputs[0].device)
-        contender.function(*contender.inputs)
-        return _now(contender.inputs[0].device) - start
-
-
-def both_seconds(contender: Contender, weight: Tensor) -> float:
-    """Return the time of a forward and a backward pass from the gradient ``weight`` of the output."""
-    wanted = [each for each in (*contender.inputs, *contender.parameters) if each.requires_grad]
-    start = _now(weight.device)
-    torch.autograd.grad(contender.function(*contender.inputs), wanted, weight, allow_unused=True)
-    return _now(weight.device) - start
+    def both(self) -> tuple[Tensor, ...]:
+        """Run a forward and a backward pass from a gradient of ones, and return the gradients."""
+        wanted = [each for each in (*self.inputs, *self.parameters) if each.requires_grad]
+        output = self.function(*self.inputs)
+        return torch.autograd.grad(output, wanted, torch.ones_like(output), allow_unused=True)
 
 
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
+class Times(NamedTuple):
+    """Seconds of each round: of forward passes without gradients, and of forward and backward ones."""
+
+    forward: list[float]
+    both: list[float]
+
+
+class Median(NamedTuple):
+    """Median and interquartile range, in milliseconds."""
+
+    ms: float
+    spread_ms: float
 
 
 def timed_in_turn(
-    contenders: Sequence[Contender], weight: Tensor, repeats: int
-) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Return the times of forward passes, and of forward and backward ones, by contender; each round times them all."""
-    forward: dict[str, list[float]] = {each.name: [] for each in contenders}
-    both: dict[str, list[float]] = {each.name: [] for each in contenders}
-    # The first round warms up, and compiles.
+    contenders: Sequence[Contender], clock: Clock, repeats: int, patience: float = PATIENCE_SECONDS
+) -> dict[str, Times]:
+    """Return the times of contenders by name; each round times them all.
+
+    Args:
+        contenders: what to time.
+        clock: that of their device.
+        repeats: number of rounds, beside one that warms up, and compiles.
+        patience: seconds after which no round begins any more, once there were three.
+    """
+    times = {each.name: Times([], []) for each in contenders}
+    start = time.perf_counter()
     for round_ in range(repeats + 1):
+        if round_ > FEWEST_ROUNDS and time.perf_counter() - start > patience:
+            break
         for each in contenders:
-            seconds = forward_seconds(each), both_seconds(each, weight)
+            seconds = clock.seconds(each.forward), clock.seconds(each.both)
             if round_:
-                forward[each.name].append(seconds[0])
-                both[each.name].append(seconds[1])
-    return forward, both
+                times[each.name].forward.append(seconds[0])
+                times[each.name].both.append(seconds[1])
+    return times
 
 
 def kept_mib(contender: Contender) -> float:
@@ -73,15 +91,24 @@ def kept_mib(contender: Contender) -> float:
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         output = contender.function(*contender.inputs)
     del output
-    return sum(storage.nbytes() for storage in kept.values()) / 2**20
+    return sum(storage.nbytes() for storage in kept.values()) / MIB
 
 
-def median_and_spread(seconds: Sequence[float]) -> tuple[float, float]:
-    """Return median and interquartile range, in milliseconds."""
+def median(seconds: Sequence[float]) -> Median:
+    """Return median and interquartile range of ``seconds``, in milliseconds."""
     if len(seconds) == 1:
-        return 1e3 * seconds[0], 0.0
-    low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
-    return 1e3 * median, 1e3 * (high - low)
+        return Median(1e3 * seconds[0], 0.0)
+    low, middle, high = statistics.quantiles(seconds, n=4, method="inclusive")
+    return Median(1e3 * middle, 1e3 * (high - low))
+
+
+def require_rounds(repeats: int, batches: Sequence[int]) -> None:
+    """Raise WavezooError unless ``repeats`` and ``batches`` are whole numbers, at least 1."""
+    require_whole("repeats", repeats)
+    for batch in batches:
+        require_whole("batch", batch)
+    if not batches:
+        raise WavezooError("there is no batch size; give at least one.")
 
 
 def as_records(measurements: Sequence[Any]) -> list[dict[str, Any]]:
