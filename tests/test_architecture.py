@@ -33,7 +33,7 @@ ALLOWED = {
     "train": {"config", "data", "devices", "errors", "files", "models", "plugins", "runs", "tasks", "train", "wave"},
     "experiments": {"config", "errors", "experiments", "files", "plugins", "runs", "train"},
     "testing": {"config", "errors", "mixers", "plugins", "testing", "wave"},
-    "bench": {"bench", "config", "errors", "mixers", "models", "testing", "wave"},
+    "bench": {"bench", "config", "errors", "experiments", "files", "mixers", "models", "runs", "testing", "wave"},
     "export": {"config", "data", "errors", "export", "files", "models", "plugins", "runs", "train", "wave"},
     "cli": {
         "bench",

@@ -1,21 +1,31 @@
-"""Benchmarks: operators, models and sequences, each beside what it is compared with."""
+"""Benchmarks: operators, models, sequences and transforms, each beside what it is compared with."""
 
-from wavezoo.bench.models import SIZES as MODELS
-from wavezoo.bench.models import ModelMeasurement, bench_models
-from wavezoo.bench.operator import SIZES, Measurement, bench_operator
-from wavezoo.bench.sequence import LENGTHS, LengthMeasurement, bench_sequence, exponent
-from wavezoo.bench.timing import as_records
+from wavezoo.bench.models import MODELS, bench_models
+from wavezoo.bench.operator import GRIDS, bench_operator, operator_cases
+from wavezoo.bench.ratios import model_ratios, operator_ratios, ratios_report, sequence_ratios
+from wavezoo.bench.report import Report, models_report, operator_report, sequence_report, transforms_report
+from wavezoo.bench.sequence import LENGTHS, bench_sequence, exponent, sequence_cases
+from wavezoo.bench.transforms import bench_transforms, largest_matmul_axis
 
 __all__ = [
+    "GRIDS",
     "LENGTHS",
     "MODELS",
-    "SIZES",
-    "LengthMeasurement",
-    "Measurement",
-    "ModelMeasurement",
-    "as_records",
+    "Report",
     "bench_models",
     "bench_operator",
     "bench_sequence",
+    "bench_transforms",
     "exponent",
+    "largest_matmul_axis",
+    "model_ratios",
+    "models_report",
+    "operator_cases",
+    "operator_ratios",
+    "operator_report",
+    "ratios_report",
+    "sequence_cases",
+    "sequence_ratios",
+    "sequence_report",
+    "transforms_report",
 ]

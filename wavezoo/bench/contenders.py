@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
+from timm.layers import set_fused_attn, use_fused_attn
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from wavezoo.bench.timing import Contender
 from wavezoo.config.presets import PRESETS
 from wavezoo.config.spec import create_mixer, create_operator
+from wavezoo.mixers.attention import AttentionMixer
 from wavezoo.models.registry import model_options
 from wavezoo.testing.reference import naive_layer
 from wavezoo.wave.operator import WaveOperator
@@ -67,7 +68,7 @@ def operator_contenders(x: Tensor, compiled: bool) -> Iterator[Contender]:
         layer = create_operator(channels, ndim, "stepped", gradient=gradient).to(x.device)
         yield _layer(f"layer: stepped, {gradient}", layer, x)
     yield from _solvers(x, compiled)
-    yield from _attention(x)
+    yield from _attention(x, compiled)
     yield _layer(DEPTHWISE, create_mixer(channels, ndim, "depthwise").to(x.device), x)
     resolution = {"name": "global_filter", "resolution": max(2, x.shape[2])}
     yield _layer(FILTER, create_mixer(channels, ndim, resolution).to(x.device), x)
@@ -79,20 +80,18 @@ def attention_modes(heads: int, x: Tensor) -> list[bool]:
     return [True, False] if scores <= MOST_SCORES_BYTES else [True]
 
 
-def with_attention(module: nn.Module, fused: bool) -> Callable[..., Tensor]:
-    """Return ``module`` with its attention by torch's fused kernel, or by plain matrix products and a softmax."""
-    switches = [each for each in module.modules() if hasattr(each, "fused_attn")]
-    for each in switches:
-        each.fused_attn = fused
-    if fused or switches:
-        return module
+def with_attention(function: Callable[..., Tensor], fused: bool) -> Callable[..., Tensor]:
+    """Return ``function`` with its attention by torch's fused kernel, or by plain matrix products and a softmax."""
 
-    def unfused(*inputs: Tensor) -> Tensor:
-        with sdpa_kernel(SDPBackend.MATH):
-            output: Tensor = module(*inputs)
-            return output
+    def switched(*inputs: Tensor) -> Tensor:
+        before = use_fused_attn()
+        set_fused_attn(fused)
+        try:
+            return function(*inputs)
+        finally:
+            set_fused_attn(before)
 
-    return unfused
+    return switched
 
 
 def _solvers(x: Tensor, compiled: bool) -> Iterator[Contender]:
@@ -128,18 +127,19 @@ def _laplacians(operator: WaveOperator) -> Callable[..., Tensor]:
     return applied
 
 
-def _attention(x: Tensor) -> Iterator[Contender]:
+def _attention(x: Tensor, compiled: bool) -> Iterator[Contender]:
     for fused in (True, False):
         module = create_mixer(x.shape[1], x.ndim - 2, "attention").to(x.device)
         if fused in attention_modes(heads_of(module), x):
-            yield _layer(f"layer: {FUSED if fused else UNFUSED}", module, x, with_attention(module, fused))
+            name = f"layer: {FUSED if fused else UNFUSED}"
+            yield _layer(name, module, x, with_attention(module, fused))
+            if compiled:
+                yield _layer(name + COMPILED, module, x, with_attention(torch.compile(module), fused))
 
 
 def heads_of(module: nn.Module) -> int:
-    """Return the largest number of heads of the attention in ``module``, 1 if it is not known."""
-    return max(
-        (each.num_heads for each in module.modules() if isinstance(getattr(each, "num_heads", None), int)), default=1
-    )  # type: ignore[misc]
+    """Return the largest number of heads of the attention in ``module``, 0 if there is none."""
+    return max((each.heads for each in module.modules() if isinstance(each, AttentionMixer)), default=0)
 
 
 def _layer(name: str, module: nn.Module, x: Tensor, function: Callable[..., Tensor] | None = None) -> Contender:

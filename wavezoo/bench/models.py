@@ -11,13 +11,16 @@ from torch import nn
 
 from wavezoo.bench.clock import clock_of, measured_limits
 from wavezoo.bench.contenders import COMPILED, presets
-from wavezoo.bench.timing import Contender, kept_mib, median, require_rounds, timed_in_turn
+from wavezoo.bench.timing import Contender, Cost, costs, require_rounds
 from wavezoo.bench.work import work_of
 from wavezoo.config.presets import find_preset
 from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.models.variants import IMAGE
 
 MODELS = ("wavepde_pico", "wavepde_nano", "wavepde_tiny")
 BATCHES = (1, 2, 16)
+# Other presets, and rivals beside the baseline, are measured in batches of this size, or if it is the only one.
+FULL_BATCH = 2
 # Families to compare with; of each, the member whose parameters are nearest. The first is the baseline.
 RIVALS = (
     tuple(f"convnext_{size}" for size in ("atto", "femto", "pico", "nano", "tiny", "small", "base")),
@@ -30,17 +33,13 @@ class ModelMeasurement:
     """One model on images of one size.
 
     Attributes:
-        name: its name in timm; behind a comma its preset, if it is not the default one, and whether it is compiled.
+        name: that of timm; behind a comma its preset, if it is not the default one, and whether it is compiled.
         baseline: the ConvNeXt of its size.
         batch: images at a time.
         parameters: their number, in millions, with 1000 classes.
-        gmacs: multiplications with addition of one image, in billions, see `wavezoo.bench.work.Work`, two operations to one.
+        gmacs: multiplications with addition of one image, in billions, two operations of `wavezoo.bench.work` to one.
         activations: numbers that convolutions, matrix products, attention and transforms put out, in millions.
-        kept_mib: what a forward pass keeps for the backward pass, by image, parameters aside.
-        peak_mib: the most memory that a forward and a backward pass hold; None where the device does not tell.
-        forward_images_per_s: median, without gradients.
-        training_images_per_s: the same of a forward and a backward pass.
-        spread: interquartile range of the time of forward and backward, as a fraction of its median.
+        cost: time and memory of a batch.
         limit_share: of the forward pass: the share of the nearer limit of the device that it reaches.
         limited_by: which limit that is, ``"bandwidth"`` or ``"arithmetic"``.
     """
@@ -51,11 +50,7 @@ class ModelMeasurement:
     parameters: float
     gmacs: float
     activations: float
-    kept_mib: float
-    peak_mib: float | None
-    forward_images_per_s: float
-    training_images_per_s: float
-    spread: float
+    cost: Cost
     limit_share: float
     limited_by: str
 
@@ -77,7 +72,7 @@ def bench_models(
         size: side of the images.
         batches: images at a time.
         repeats: how often each is timed.
-        chosen: presets to build the models with; all by default, that of the models first.
+        chosen: presets to build the models with; by default that of the models, and in batches of two all of them.
         compiled: whether to measure compiled versions too.
 
     Raises:
@@ -87,66 +82,47 @@ def bench_models(
     if size < 1:
         raise WavezooError(f"size is {size!r}; give a number, at least 1.")
     for name in names:
-        if name not in timm.list_models("wavepde*"):
-            raise not_allowed("model", name, timm.list_models("wavepde*"))
+        if name not in IMAGE:
+            raise not_allowed("model", name, IMAGE)
     for preset in chosen:
         find_preset(preset)
     for name in names:
         ours = _parameters(name, None)
         rivals = [min(family, key=lambda each: abs(math.log(_parameters(each, None) / ours))) for family in RIVALS]
-        # A model whose name says its preset is measured as it is.
-        own = [None] if name.endswith("_paper") else [*(chosen or presets())]
-        built = [(name, preset) for preset in own] + [(rival, None) for rival in rivals]
         for batch in batches:
-            yield _measured(built, rivals[0], batch, size, device, repeats, compiled)
+            full = batch == FULL_BATCH or len(batches) == 1
+            # A model whose name says its preset is measured as it is.
+            own = [None] if "preset" in IMAGE[name].settings else [*(chosen or presets()[: None if full else 1])]
+            built = [(name, preset) for preset in own] + [(rival, None) for rival in rivals[: None if full else 1]]
+            x = torch.randn(batch, 3, size, size, device=device)
+            yield _measured(built, rivals[0], x, repeats, compiled)
 
 
 def _measured(
-    built: Sequence[tuple[str, str | None]],
-    baseline: str,
-    batch: int,
-    size: int,
-    device: torch.device,
-    repeats: int,
-    compiled: bool,
+    built: Sequence[tuple[str, str | None]], baseline: str, x: torch.Tensor, repeats: int, compiled: bool
 ) -> list[ModelMeasurement]:
     torch._dynamo.reset()
-    x = torch.randn(batch, 3, size, size, device=device)
     contenders, origins = [], {}
     for name, preset in built:
         torch.manual_seed(0)
-        model = _model(name, preset, device)
+        model = _model(name, preset, x.device)
         shown = name if preset in (None, presets()[0]) else f"{name}, {preset}"
         functions = {shown: model} | ({shown + COMPILED: torch.compile(model)} if compiled else {})
         for called, function in functions.items():
             contenders.append(Contender(called, function, (x,), tuple(model.parameters())))
             origins[called] = (name, preset)
-    times = timed_in_turn(contenders, clock_of(device), repeats)
-    measured = []
-    for each in contenders:
-        parameters = _parameters(*origins[each.name])
-        operations, outputs = _work(*origins[each.name], size)
-        forward, both = median(times[each.name].forward), median(times[each.name].both)
-        moved = 4 * (x.numel() + parameters)
-        share, limited_by = measured_limits(device).share(forward.ms / 1e3, moved, batch * operations)
-        measured.append(
-            ModelMeasurement(
-                each.name,
-                baseline,
-                batch,
-                parameters / 1e6,
-                operations / 2e9,
-                outputs / 1e6,
-                kept_mib(each) / batch,
-                clock_of(device).peak_mib(each.both),
-                1e3 * batch / forward.ms,
-                1e3 * batch / both.ms,
-                both.spread_ms / both.ms,
-                share,
-                limited_by,
-            )
-        )
-    return measured
+    found = costs(contenders, clock_of(x.device), repeats)
+    return [_measurement(each.name, *origins[each.name], baseline, x, found[each.name]) for each in contenders]
+
+
+def _measurement(
+    called: str, name: str, preset: str | None, baseline: str, x: torch.Tensor, cost: Cost
+) -> ModelMeasurement:
+    parameters, (operations, outputs) = _parameters(name, preset), _work(name, preset, x.shape[-1])
+    moved = 4 * (x.numel() + parameters)
+    share = measured_limits(x.device).share(cost.forward_ms / 1e3, moved, len(x) * operations)
+    numbers = (parameters / 1e6, operations / 2e9, outputs / 1e6)
+    return ModelMeasurement(called, baseline, len(x), *numbers, cost, *share)
 
 
 def _model(name: str, preset: str | None, device: torch.device | str) -> nn.Module:

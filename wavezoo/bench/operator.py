@@ -3,7 +3,6 @@
 Shapes: B batch, C channels, ``*G`` grid.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,23 +10,21 @@ import torch
 
 from wavezoo.bench.clock import clock_of, measured_limits
 from wavezoo.bench.contenders import COMPILED, operator_contenders
-from wavezoo.bench.timing import Contender, Times, kept_mib, median, require_rounds, timed_in_turn
+from wavezoo.bench.timing import Contender, Cost, costs, require_rounds
 from wavezoo.bench.work import work_of
-from wavezoo.errors import WavezooError
+from wavezoo.errors import WavezooError, not_allowed
 
-BATCHES = (1, 2, 16)
-# Channels on each grid, as in the stages of a backbone.
-GRIDS: dict[tuple[int, ...], int] = {
-    (14, 14): 384,
-    (28, 28): 192,
-    (56, 56): 96,
-    (1024,): 128,
-    (4096,): 128,
-    (16384,): 64,
+# Channels on each grid, as in the stages of a backbone, and the batches that are measured by default: attention on more
+# takes minutes on a CPU.
+GRIDS: dict[tuple[int, ...], tuple[int, tuple[int, ...]]] = {
+    (14, 14): (384, (1, 2, 16)),
+    (28, 28): (192, (1, 2, 16)),
+    (56, 56): (96, (1, 2)),
+    (1024,): (128, (1, 2, 8)),
+    (4096,): (128, (1, 2)),
+    (16384,): (64, (1,)),
 }
-OTHER_CHANNELS = 64
-# Cells of a batch in the cases that are measured by default: attention on more takes minutes on a CPU.
-MOST_CELLS = 16384
+OTHER = (64, (1, 2, 16))
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,7 @@ class Measurement:
         batch: B.
         channels: C.
         contender: what was measured.
-        forward_ms: median time of a forward pass without gradients, in milliseconds.
-        forward_spread_ms: its interquartile range.
-        both_ms: median time of a forward and a backward pass.
-        both_spread_ms: its interquartile range.
-        kept_mib: what the forward pass keeps for the backward pass, parameters aside, in MiB.
-        peak_mib: the most memory that a forward and a backward pass hold, in MiB; None where the device does not tell.
+        cost: its time and memory.
         limit_share: of the forward pass: the share of the nearer limit of the device that it reaches.
         limited_by: which limit that is, ``"bandwidth"`` or ``"arithmetic"``.
     """
@@ -53,12 +45,7 @@ class Measurement:
     batch: int
     channels: int
     contender: str
-    forward_ms: float
-    forward_spread_ms: float
-    both_ms: float
-    both_spread_ms: float
-    kept_mib: float
-    peak_mib: float | None
+    cost: Cost
     limit_share: float
     limited_by: str
 
@@ -71,7 +58,7 @@ def operator_cases(grids: Sequence[tuple[int, ...]] = (), batches: Sequence[int]
 
     Args:
         grids: those of ``GRIDS`` by default.
-        batches: 1, 2 and 16 by default, as far as a batch has no more than 16,384 cells.
+        batches: those of ``GRIDS`` by default, 1, 2 and 16 on other grids.
 
     Raises:
         WavezooError: if a grid is neither a line nor a rectangle.
@@ -79,16 +66,11 @@ def operator_cases(grids: Sequence[tuple[int, ...]] = (), batches: Sequence[int]
     for grid in grids:
         if len(grid) not in (1, 2) or min(grid) < 1:
             raise WavezooError(f"grid {grid!r} is no line and no rectangle; give sizes such as 1024 or 28x28.")
-    return [
-        (grid, batch)
-        for grid in (grids or GRIDS)
-        for batch in (batches or BATCHES)
-        if batches or batch == 1 or batch * math.prod(grid) <= MOST_CELLS
-    ]
+    return [(grid, batch) for grid in (grids or GRIDS) for batch in (batches or GRIDS.get(grid, OTHER)[1])]
 
 
 def bench_operator(
-    cases: Sequence[Case], device: torch.device, repeats: int = 7, compiled: bool = False
+    cases: Sequence[Case], device: torch.device, repeats: int = 7, compiled: bool = False, only: Sequence[str] = ()
 ) -> Iterator[list[Measurement]]:
     """Measure the operator, its limits and its rivals, case by case; the contenders of a case take turns.
 
@@ -97,39 +79,50 @@ def bench_operator(
         device: where to measure.
         repeats: how often each contender is timed.
         compiled: whether to measure compiled versions too.
+        only: texts; contenders in whose names none of them stands are left out.
 
     Raises:
-        WavezooError: if ``repeats`` or a batch size is not positive.
+        WavezooError: if ``repeats`` or a batch size is not positive, or if a text stands in no name.
     """
     require_rounds(repeats, [batch for _, batch in cases])
     for grid, batch in cases:
-        yield _measured(grid, batch, device, repeats, compiled)
+        yield _measured(grid, batch, device, repeats, compiled, only)
 
 
 def _measured(
-    grid: tuple[int, ...], batch: int, device: torch.device, repeats: int, compiled: bool
+    grid: tuple[int, ...], batch: int, device: torch.device, repeats: int, compiled: bool, only: Sequence[str]
 ) -> list[Measurement]:
     torch.manual_seed(0)
     torch._dynamo.reset()
-    channels = GRIDS.get(grid, OTHER_CHANNELS)
+    channels = GRIDS.get(grid, OTHER)[0]
     x = torch.randn(batch, channels, *grid, device=device, requires_grad=True)
-    contenders = list(operator_contenders(x, compiled))
-    times = timed_in_turn(contenders, clock_of(device), repeats)
+    contenders = _chosen(list(operator_contenders(x, compiled)), only)
+    found = costs(contenders, clock_of(device), repeats)
     # The work of a compiled function is that of the function.
-    eager = {each.name: each for each in contenders}
+    work = {each.name: each for each in operator_contenders(x, False)}
     return [
-        _measurement(grid, batch, channels, each, eager[each.name.removesuffix(COMPILED)], times[each.name])
+        Measurement(
+            grid, batch, channels, each.name, found[each.name], *_share(each, work[_eager(each)], found[each.name])
+        )
         for each in contenders
     ]
 
 
-def _measurement(
-    grid: tuple[int, ...], batch: int, channels: int, each: Contender, eager: Contender, times: Times
-) -> Measurement:
-    device = each.inputs[0].device
-    forward = median(times.forward)
-    work = work_of(eager.forward)
+def _chosen(contenders: Sequence[Contender], only: Sequence[str]) -> list[Contender]:
+    """Return the contenders in whose names one of the texts of ``only`` stands; all, if there are none."""
+    for text in only:
+        if not any(text in each.name for each in contenders):
+            raise not_allowed("only", text, [each.name for each in contenders])
+    return [each for each in contenders if not only or any(text in each.name for text in only)]
+
+
+def _eager(contender: Contender) -> str:
+    return contender.name.removesuffix(COMPILED)
+
+
+def _share(each: Contender, eager: Contender, cost: Cost) -> tuple[float, str]:
+    """Return the share of the nearer limit of the device that a forward pass reaches, and which it is."""
     numbers = sum(one.numel() for one in (*each.inputs, *each.parameters)) + each.inputs[0].numel()
-    share = measured_limits(device).share(forward.ms / 1e3, 4 * numbers, work.operations)
-    peak = clock_of(device).peak_mib(each.both)
-    return Measurement(grid, batch, channels, each.name, *forward, *median(times.both), kept_mib(each), peak, *share)
+    inputs = [one.detach() for one in eager.inputs]
+    limits = measured_limits(each.inputs[0].device)
+    return limits.share(cost.forward_ms / 1e3, 4 * numbers, work_of(lambda: eager.function(*inputs)).operations)

@@ -8,7 +8,7 @@ import torch
 
 from wavezoo.bench.clock import clock_of
 from wavezoo.bench.contenders import COMPILED, FUSED, UNFUSED, attention_modes, heads_of, presets, with_attention
-from wavezoo.bench.timing import Contender, kept_mib, median, require_rounds, timed_in_turn
+from wavezoo.bench.timing import Contender, Cost, costs, require_rounds
 from wavezoo.errors import WavezooError
 from wavezoo.models.registry import create_sequence_model
 
@@ -28,23 +28,13 @@ class LengthMeasurement:
         mixer: the mixer; for the wave with the preset, for attention with how torch runs it.
         length: N.
         batch: B.
-        forward_ms: median time of a forward pass without gradients, in milliseconds.
-        forward_spread_ms: its interquartile range.
-        both_ms: median time of a forward and a backward pass.
-        both_spread_ms: its interquartile range.
-        kept_mib: what the forward pass keeps for the backward pass, parameters aside, in MiB.
-        peak_mib: the most memory that a forward and a backward pass hold; None where the device does not tell.
+        cost: its time and memory.
     """
 
     mixer: str
     length: int
     batch: int
-    forward_ms: float
-    forward_spread_ms: float
-    both_ms: float
-    both_spread_ms: float
-    kept_mib: float
-    peak_mib: float | None
+    cost: Cost
 
 
 def sequence_cases(lengths: Sequence[int] = (), batches: Sequence[int] = ()) -> list[Case]:
@@ -90,19 +80,8 @@ def bench_sequence(
         torch._dynamo.reset()
         x = torch.randn(batch, length, 1, device=device)
         contenders = list(_contenders(name, mixers, x, compiled))
-        times = timed_in_turn(contenders, clock_of(device), repeats)
-        yield [
-            LengthMeasurement(
-                each.name,
-                length,
-                batch,
-                *median(times[each.name].forward),
-                *median(times[each.name].both),
-                kept_mib(each),
-                clock_of(device).peak_mib(each.both),
-            )
-            for each in contenders
-        ]
+        found = costs(contenders, clock_of(device), repeats)
+        yield [LengthMeasurement(each.name, length, batch, found[each.name]) for each in contenders]
 
 
 def _contenders(name: str, mixers: Sequence[str], x: torch.Tensor, compiled: bool) -> Iterator[Contender]:
@@ -112,14 +91,15 @@ def _contenders(name: str, mixers: Sequence[str], x: torch.Tensor, compiled: boo
             torch.manual_seed(0)
             options = {"mixer": mixer} | ({} if preset in (None, presets()[0]) else {"preset": preset})
             model = create_sequence_model(name, in_features=1, num_classes=10, device=x.device, **options)
-            called, function = f"{mixer}, {preset}" if preset else mixer, model.__call__
+            called = f"{mixer}, {preset}" if preset else mixer
+            functions = {"": model} | ({COMPILED: torch.compile(model)} if compiled else {})
             if mixer == "attention":
                 if fused not in attention_modes(heads_of(model), x.mT):
                     continue
-                called, function = FUSED if fused else UNFUSED, with_attention(model, fused)
-            yield Contender(called, function, (x,), tuple(model.parameters()))
-            if compiled and fused:
-                yield Contender(called + COMPILED, torch.compile(model), (x,), tuple(model.parameters()))
+                called = FUSED if fused else UNFUSED
+                functions = {suffix: with_attention(each, fused) for suffix, each in functions.items()}
+            for suffix, function in functions.items():
+                yield Contender(called + suffix, function, (x,), tuple(model.parameters()))
 
 
 def exponent(lengths: Sequence[int], values: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -46,6 +46,29 @@ class Times(NamedTuple):
     both: list[float]
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a contender costs.
+
+    Attributes:
+        forward_ms: median time of a forward pass without gradients, in milliseconds.
+        forward_spread_ms: its interquartile range.
+        both_ms: median time of a forward and a backward pass.
+        both_spread_ms: its interquartile range.
+        rounds: how many there were.
+        kept_mib: what a forward pass keeps for the backward pass, parameters aside, in MiB.
+        peak_mib: the most memory that a forward and a backward pass hold; None where the device does not tell.
+    """
+
+    forward_ms: float
+    forward_spread_ms: float
+    both_ms: float
+    both_spread_ms: float
+    rounds: int
+    kept_mib: float
+    peak_mib: float | None
+
+
 class Median(NamedTuple):
     """Median and interquartile range, in milliseconds."""
 
@@ -62,19 +85,35 @@ def timed_in_turn(
         contenders: what to time.
         clock: that of their device.
         repeats: number of rounds, beside one that warms up, and compiles.
-        patience: seconds after which no round begins any more, once there were three.
+        patience: seconds of rounds after which none begins any more, once there were three.
     """
     times = {each.name: Times([], []) for each in contenders}
+    for each in contenders:
+        each.forward()
+        each.both()
     start = time.perf_counter()
-    for round_ in range(repeats + 1):
-        if round_ > FEWEST_ROUNDS and time.perf_counter() - start > patience:
+    for round_ in range(repeats):
+        if round_ >= FEWEST_ROUNDS and time.perf_counter() - start > patience:
             break
         for each in contenders:
-            seconds = clock.seconds(each.forward), clock.seconds(each.both)
-            if round_:
-                times[each.name].forward.append(seconds[0])
-                times[each.name].both.append(seconds[1])
+            times[each.name].forward.append(clock.seconds(each.forward))
+            times[each.name].both.append(clock.seconds(each.both))
     return times
+
+
+def costs(contenders: Sequence[Contender], clock: Clock, repeats: int) -> dict[str, Cost]:
+    """Return what contenders cost, by name; see `timed_in_turn`."""
+    times = timed_in_turn(contenders, clock, repeats)
+    return {
+        each.name: Cost(
+            *median(times[each.name].forward),
+            *median(times[each.name].both),
+            len(times[each.name].both),
+            kept_mib(each),
+            clock.peak_mib(each.both),
+        )
+        for each in contenders
+    }
 
 
 def kept_mib(contender: Contender) -> float:
@@ -109,8 +148,3 @@ def require_rounds(repeats: int, batches: Sequence[int]) -> None:
         require_whole("batch", batch)
     if not batches:
         raise WavezooError("there is no batch size; give at least one.")
-
-
-def as_records(measurements: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return measurements as plain values for JSON."""
-    return [asdict(each) for each in measurements]

@@ -13,8 +13,8 @@ class Work(NamedTuple):
     """What a function does.
 
     Attributes:
-        operations: of convolutions, matrix products and attention, and ``2.5 N log2 N`` for each real Fourier transform;
-            elementwise ones are not counted, as is customary.
+        operations: of convolutions, matrix products and attention, and ``2.5 N log2 N`` for each real Fourier
+            transform; elementwise ones are not counted, as is customary.
         outputs: numbers that these put out.
     """
 

@@ -131,10 +131,15 @@ def processor() -> str | None:
 
 
 def commit_of(root: Path) -> str:
-    """Return the checkout's commit, which says so itself if something is changed."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    """Return the checkout's commit, ``-dirty`` behind it if something else than documents has changed since."""
+    command = ["git", "describe", "--always", "--abbrev=7", "--exclude=*"]
+    # A record, and the tables made from it, change no measurement after it.
+    changes = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!README.md"]
     try:
-        described = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        commit, changed = (
+            subprocess.run(each, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+            for each in (command, changes)
+        )
     except OSError:
         return "unknown"
-    return described.stdout.strip() or "unknown"
+    return f"{commit}-dirty" if commit and changed else commit or "unknown"

@@ -108,6 +108,15 @@ def read_record(root: Path, name: str) -> Record:
     file = root / FOLDER / f"{name}.json"
     if not file.is_file():
         raise not_allowed("record", name, sorted(each.stem for each in (root / FOLDER).glob("*.json")))
+    return read_record_file(file)
+
+
+def read_record_file(file: Path) -> Record:
+    """Return the record in ``file``.
+
+    Raises:
+        WavezooError: if it is damaged.
+    """
     try:
         return Record.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
@@ -122,7 +131,15 @@ def write_record(root: Path, name: str, record: Record) -> Path:
     Raises:
         WavezooError: if there is no room or no right to write.
     """
-    file = root / FOLDER / f"{name}.json"
+    return write_record_file(root / FOLDER / f"{name}.json", record)
+
+
+def write_record_file(file: Path, record: Record) -> Path:
+    """Write ``record`` to ``file``, which is returned.
+
+    Raises:
+        WavezooError: if there is no room or no right to write.
+    """
     content = {"format": FORMAT} | record.model_dump(mode="json", exclude_defaults=True)
     rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in content.pop("rows"))
     columns = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in content.pop("columns"))

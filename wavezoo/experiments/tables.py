@@ -5,7 +5,7 @@ made it; several names, the means of each record side by side.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -52,7 +52,7 @@ def update(root: Path, check: bool = False) -> list[Path]:
 
 def render(record: Record) -> str:
     """Return a record as a Markdown table with its caption and what made it."""
-    parts = [_table([_head(column) for column in record.columns], [_row(record, row) for row in record.rows])]
+    parts = [_table(heads(record.columns), [cells(record.columns, row) for row in record.rows])]
     return "\n".join([*parts, "", *([record.caption, ""] if record.caption else []), _made_by(record), ""])
 
 
@@ -83,12 +83,14 @@ def _measured(record: Record) -> Column:
     raise WavezooError(f"the record {record.title!r} has no number for each seed, and so none to show beside others.")
 
 
-def _head(column: Column) -> str:
-    return f"{column.title}, {column.unit}" if column.unit else column.title
+def heads(columns: Sequence[Column]) -> list[str]:
+    """Return the heads of columns with their units."""
+    return [f"{column.title}, {column.unit}" if column.unit else column.title for column in columns]
 
 
-def _row(record: Record, row: dict[str, Cell]) -> list[str]:
-    return [_cell(column, row.get(column.key)) for column in record.columns]
+def cells(columns: Sequence[Column], row: Mapping[str, Cell]) -> list[str]:
+    """Return what a row shows in each of ``columns``."""
+    return [_cell(column, row.get(column.key)) for column in columns]
 
 
 def _cell(column: Column, value: Cell) -> str:
