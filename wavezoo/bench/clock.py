@@ -96,7 +96,7 @@ class Limits:
     operations_per_second: float
 
     def share(self, seconds: float, moved: float, operations: float) -> tuple[float, str]:
-        """Return the share of the nearer limit that work reaches, and which: ``"bandwidth"`` or ``"arithmetic"``.
+        """Return the share of the nearer limit that work reaches, and which: ``"memory"`` or ``"compute"``.
 
         Args:
             seconds: that it took.
@@ -104,8 +104,8 @@ class Limits:
             operations: that it has to do.
         """
         shares = {
-            "bandwidth": moved / self.bytes_per_second / seconds,
-            "arithmetic": operations / self.operations_per_second / seconds,
+            "memory": moved / self.bytes_per_second / seconds,
+            "compute": operations / self.operations_per_second / seconds,
         }
         nearer = max(shares, key=lambda limit: shares[limit])
         return shares[nearer], nearer

@@ -23,8 +23,9 @@ from wavezoo.wave.operator import WaveOperator
 MOST_SCORES_BYTES = 2**30
 NAIVE = "solver: naive"
 STEPPED = "solver: stepped"
-LAPLACIANS = "bare: k + 1 Laplacians"
-TRANSFORMS = "bare: transforms"
+BARE = "bare: "
+LAPLACIANS = f"{BARE}k + 1 Laplacians"
+TRANSFORMS = f"{BARE}transforms"
 DEPTHWISE = "layer: depthwise 7"
 FILTER = "layer: global_filter"
 FUSED, UNFUSED = "attention, fused", "attention, unfused"

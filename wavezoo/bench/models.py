@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import timm
 import torch
@@ -41,7 +42,7 @@ class ModelMeasurement:
         activations: numbers that convolutions, matrix products, attention and transforms put out, in millions.
         cost: time and memory of a batch.
         limit_share: of the forward pass: the share of the nearer limit of the device that it reaches.
-        limited_by: which limit that is, ``"bandwidth"`` or ``"arithmetic"``.
+        limited_by: which limit that is, ``"memory"`` or ``"compute"``.
     """
 
     name: str
@@ -126,7 +127,7 @@ def _measurement(
 
 
 def _model(name: str, preset: str | None, device: torch.device | str) -> nn.Module:
-    options = {} if preset in (None, presets()[0]) else {"preset": preset}
+    options: dict[str, Any] = {} if preset in (None, presets()[0]) else {"preset": preset}
     model: nn.Module = timm.create_model(name, device=device, **options)
     return model
 

@@ -10,9 +10,9 @@ import torch
 
 from wavezoo.bench.clock import clock_of, measured_limits
 from wavezoo.bench.contenders import COMPILED, operator_contenders
-from wavezoo.bench.timing import Contender, Cost, costs, require_rounds
+from wavezoo.bench.timing import Contender, Cost, costs, require_grids, require_rounds
 from wavezoo.bench.work import work_of
-from wavezoo.errors import WavezooError, not_allowed
+from wavezoo.errors import not_allowed
 
 # Channels on each grid, as in the stages of a backbone, and the batches that are measured by default: attention on more
 # takes minutes on a CPU.
@@ -38,7 +38,7 @@ class Measurement:
         contender: what was measured.
         cost: its time and memory.
         limit_share: of the forward pass: the share of the nearer limit of the device that it reaches.
-        limited_by: which limit that is, ``"bandwidth"`` or ``"arithmetic"``.
+        limited_by: which limit that is, ``"memory"`` or ``"compute"``.
     """
 
     grid: tuple[int, ...]
@@ -63,9 +63,7 @@ def operator_cases(grids: Sequence[tuple[int, ...]] = (), batches: Sequence[int]
     Raises:
         WavezooError: if a grid is neither a line nor a rectangle.
     """
-    for grid in grids:
-        if len(grid) not in (1, 2) or min(grid) < 1:
-            raise WavezooError(f"grid {grid!r} is no line and no rectangle; give sizes such as 1024 or 28x28.")
+    require_grids(grids)
     return [(grid, batch) for grid in (grids or GRIDS) for batch in (batches or GRIDS.get(grid, OTHER)[1])]
 
 

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from wavezoo.bench.contenders import (
+    BARE,
     COMPILED,
     DEPTHWISE,
     FILTER,
@@ -88,8 +89,8 @@ def _ratio(case: str, by_name: dict[str, Any], ours: str, beside: Sequence[str])
         speed[key] = min(map(value, rivals)) / value(own)
     fastest = min(rivals, key=_both)
     name = next(each for each in beside if by_name.get(each) is fastest)
-    # What is bare keeps nothing.
-    kept = own["kept_mib"] / fastest["kept_mib"] if fastest["kept_mib"] else None
+    bare = name.startswith(BARE)
+    kept = None if bare else own["kept_mib"] / fastest["kept_mib"]
     yield {"case": case, "ours": ours, "beside": name, **speed, "kept": kept}
 
 

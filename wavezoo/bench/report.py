@@ -6,9 +6,9 @@ from itertools import groupby
 
 from wavezoo.bench.models import ModelMeasurement
 from wavezoo.bench.operator import Measurement
-from wavezoo.bench.sequence import LengthMeasurement
+from wavezoo.bench.sequence import LengthMeasurement, exponent
 from wavezoo.bench.timing import Cost
-from wavezoo.bench.transforms import TransformMeasurement
+from wavezoo.bench.transforms import TransformMeasurement, largest_matmul_axis
 from wavezoo.experiments.records import Cell, Column
 
 Row = dict[str, Cell]
@@ -53,7 +53,7 @@ _BATCH = Column(key="batch", title="batch", digits=0)
 _GRID = Column(key="grid", title="grid")
 _LIMIT = (
     Column(key="limit_share", title="of the limit", unit="%", scale=0.01, digits=0),
-    Column(key="limited_by", title="limit"),
+    Column(key="limited_by", title="limited by"),
 )
 _SPREAD = Column(key="spread", title="±", unit="%", scale=0.01, digits=0)
 _ROUNDS = Column(key="rounds", title="rounds", digits=0)
@@ -61,7 +61,6 @@ _TIMES = (
     Column(key="forward_ms", title="forward", unit="ms", digits=1),
     Column(key="both_ms", title="forward + backward", unit="ms", digits=1),
     _SPREAD,
-    _ROUNDS,
 )
 _MEMORY = (
     Column(key="kept_mib", title="kept", unit="MiB", digits=1),
@@ -75,6 +74,7 @@ def operator_report(measured: Sequence[Measurement]) -> Report:
         _GRID,
         _BATCH,
         Column(key="channels", title="channels", digits=0),
+        _ROUNDS,
         Column(key="contender", title="contender"),
     )
     rows = [
@@ -95,7 +95,11 @@ def operator_report(measured: Sequence[Measurement]) -> Report:
         f"The naive solver is the published step by FFT. {LIMITED}"
     )
     return Report(
-        "Speed of the operator", caption, (*columns, *_TIMES, *_MEMORY, *_LIMIT), rows, ("grid", "batch", "channels")
+        "Speed of the operator",
+        caption,
+        (*columns, *_TIMES, *_MEMORY, *_LIMIT),
+        rows,
+        ("grid", "batch", "channels", "rounds"),
     ).filled()
 
 
@@ -104,6 +108,7 @@ def models_report(measured: Sequence[ModelMeasurement], size: int) -> Report:
     columns = (
         Column(key="baseline", title="size of"),
         _BATCH,
+        _ROUNDS,
         Column(key="model", title="model", code=True),
         Column(key="parameters", title="parameters", unit="M"),
         Column(key="gmacs", title="GMACs"),
@@ -111,7 +116,6 @@ def models_report(measured: Sequence[ModelMeasurement], size: int) -> Report:
         Column(key="images_per_s", title="images / s"),
         Column(key="trained_per_s", title="trained images / s"),
         _SPREAD,
-        _ROUNDS,
         Column(key="kept_mib", title="kept", unit="MiB / image"),
         _MEMORY[1],
         *_LIMIT,
@@ -139,20 +143,30 @@ def models_report(measured: Sequence[ModelMeasurement], size: int) -> Report:
         f"operations; activations what these put out. {KEPT} {LIMITED}"
     )
     shown = [{key: row[key] for key in (column.key for column in columns)} for row in rows]
-    return Report("Speed of the models", caption, columns, shown, ("baseline", "batch")).filled()
+    return Report("Speed of the models", caption, columns, shown, ("baseline", "batch", "rounds")).filled()
 
 
 def sequence_report(measured: Sequence[LengthMeasurement], model: str) -> Report:
     """Return the table of `bench_sequence` on ``model``."""
-    columns = (Column(key="length", title="length", digits=0), _BATCH, Column(key="mixer", title="mixer"))
+    named = (Column(key="length", title="length", digits=0), _BATCH, _ROUNDS, Column(key="mixer", title="mixer"))
     rows = [{"length": each.length, "batch": each.batch, "mixer": each.mixer, **_cost(each.cost)} for each in measured]
     caption = f"`{model}` with each mixer, float32. {CLOCKED} {KEPT}"
-    columns = (*columns, *_TIMES, *_MEMORY)
-    return Report("Speed over the length of a sequence", caption, columns, rows, ("length", "batch")).filled()
+    columns = (*named, *_TIMES, *_MEMORY)
+    return Report("Speed over the length of a sequence", caption, columns, rows, ("length", "batch", "rounds")).filled()
 
 
-def transforms_report(measured: Sequence[TransformMeasurement], found: str) -> Report:
-    """Return the table of `bench_transforms`, whose caption ends in what it ``found``."""
+def growth(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield, for each mixer in rows of `sequence_report` with several lengths, how its time and memory grow."""
+    for mixer in dict.fromkeys(str(row["mixer"]) for row in rows):
+        own = [row for row in rows if row["mixer"] == mixer and row["batch"] == rows[0]["batch"]]
+        lengths, *values = ([float(row[key]) for row in own] for key in ("length", "both_ms", "kept_mib"))  # type: ignore[arg-type]
+        if len(set(lengths)) > 1:
+            time, memory = (exponent(lengths, each) for each in values)
+            yield f"{mixer}: time grows like N^{time:.2f}, memory like N^{memory:.2f}"
+
+
+def transforms_report(measured: Sequence[TransformMeasurement]) -> Report:
+    """Return the table of `bench_transforms`."""
     columns = (
         _GRID,
         Column(key="fft_ms", title="by FFT", unit="ms", digits=1),
@@ -163,20 +177,27 @@ def transforms_report(measured: Sequence[TransformMeasurement], found: str) -> R
     rows = [{**asdict(each), "grid": shown_grid(each.grid)} for each in measured]
     caption = (
         "The cosine transform there and back, forward and backward, of a million numbers in float32; *chosen* is what "
-        f'`method="auto"` stands for, `plane` one product over both axes. {found}'
+        f'`method="auto"` stands for, `plane` one product over both axes. {_found(measured)}'
     )
     return Report("FFT or matrix products", caption, columns, rows)
 
 
 LIMITED = (
     "*Of the limit* is the share that the forward pass reaches of what the device can do, seen in the same run: of the "
-    "bandwidth of a copy (arguments in, result out), or of the arithmetic of a matrix product, whichever is nearer."
+    "memory bandwidth of a copy (arguments in, result out), or of the arithmetic of a matrix product (compute), "
+    "whichever is nearer."
 )
 
 
 def shown_grid(grid: Sequence[int]) -> str:
-    """Return a grid as users give it, such as ``28x28``."""
+    """Return a ``grid`` as users give it, such as ``28x28``."""
     return "x".join(str(size) for size in grid)
+
+
+def _found(measured: Sequence[TransformMeasurement]) -> str:
+    largest = largest_matmul_axis(measured).items()
+    parts = [f"{cells} cells {'of a line' if ndim == 1 else 'a side'}" for ndim, cells in largest if cells]
+    return f"Matrix products were faster up to {' and '.join(parts)}." if parts else "FFT was faster throughout."
 
 
 def _cost(cost: Cost) -> Row:

@@ -59,6 +59,7 @@ def bench_sequence(
     device: torch.device,
     repeats: int = 5,
     compiled: bool = False,
+    chosen: Sequence[str] = (),
 ) -> Iterator[list[LengthMeasurement]]:
     """Measure a sequence model with each mixer, case by case; the mixers take turns.
 
@@ -69,6 +70,7 @@ def bench_sequence(
         device: where to measure.
         repeats: how often each is timed.
         compiled: whether to measure compiled versions too.
+        chosen: presets of the wave; all by default.
 
     Raises:
         WavezooError: if there is no such model or mixer, or if a number is not positive.
@@ -79,13 +81,15 @@ def bench_sequence(
     for length, batch in cases:
         torch._dynamo.reset()
         x = torch.randn(batch, length, 1, device=device)
-        contenders = list(_contenders(name, mixers, x, compiled))
+        contenders = list(_contenders(name, mixers, x, compiled, chosen or presets()))
         found = costs(contenders, clock_of(device), repeats)
         yield [LengthMeasurement(each.name, length, batch, found[each.name]) for each in contenders]
 
 
-def _contenders(name: str, mixers: Sequence[str], x: torch.Tensor, compiled: bool) -> Iterator[Contender]:
-    settings = [(mixer, preset) for mixer in mixers for preset in (presets() if mixer == "wave" else (None,))]
+def _contenders(
+    name: str, mixers: Sequence[str], x: torch.Tensor, compiled: bool, chosen: Sequence[str]
+) -> Iterator[Contender]:
+    settings = [(mixer, preset) for mixer in mixers for preset in (chosen if mixer == "wave" else (None,))]
     for mixer, preset in settings:
         for fused in (True, False) if mixer == "attention" else (True,):
             torch.manual_seed(0)
@@ -102,7 +106,7 @@ def _contenders(name: str, mixers: Sequence[str], x: torch.Tensor, compiled: boo
                 yield Contender(called + suffix, function, (x,), tuple(model.parameters()))
 
 
-def exponent(lengths: Sequence[int], values: Sequence[float]) -> float:
+def exponent(lengths: Sequence[float], values: Sequence[float]) -> float:
     """Return the slope of ``log value`` over ``log length``, by least squares."""
     x, y = ([math.log(each) for each in column] for column in (lengths, values))
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)

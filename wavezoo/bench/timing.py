@@ -148,3 +148,10 @@ def require_rounds(repeats: int, batches: Sequence[int]) -> None:
         require_whole("batch", batch)
     if not batches:
         raise WavezooError("there is no batch size; give at least one.")
+
+
+def require_grids(grids: Sequence[tuple[int, ...]]) -> None:
+    """Raise WavezooError unless ``grids`` are lines and rectangles."""
+    for grid in grids:
+        if len(grid) not in (1, 2) or min(grid) < 1:
+            raise WavezooError(f"grid {grid!r} is no line and no rectangle; give sizes such as 1024 or 28x28.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from wavezoo.bench.clock import clock_of
-from wavezoo.bench.timing import Contender, median, require_rounds, timed_in_turn
+from wavezoo.bench.timing import Contender, median, require_grids, require_rounds, timed_in_turn
 from wavezoo.wave.laplacians import CosineLaplacian
 from wavezoo.wave.spectral.basis import method_on
 
@@ -49,9 +49,10 @@ def bench_transforms(
         repeats: how often each is timed.
 
     Raises:
-        WavezooError: if ``repeats`` is not positive.
+        WavezooError: if ``repeats`` is not positive, or if a grid is neither a line nor a rectangle.
     """
     require_rounds(repeats, [1])
+    require_grids(grids)
     for grid in grids or GRIDS:
         cells = torch.Size(grid).numel()
         x = torch.randn(1, max(1, NUMBERS // cells), *grid, device=device, requires_grad=True)

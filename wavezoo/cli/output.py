@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -99,6 +100,21 @@ class Table:
         lines = ["  ".join(self._cells(row, widths)).rstrip() for row in rows]
         return "\n".join(([self.title] if self.title else []) + lines)
 
+    def fitted(self, width: int) -> str:
+        """Return the table in blocks of columns that fit ``width`` letters; nothing is cut.
+
+        Each block repeats the first column. Columns of numbers are aligned on the right.
+        """
+        columns = [_Column(head, cells) for head, *cells in zip(self.header, *self.rows, strict=True)]
+        blocks, left = [[columns[0]]], width - columns[0].width
+        for column in columns[1:]:
+            if left < column.width + 2 and len(blocks[-1]) > 1:
+                blocks.append([columns[0]])
+                left = width - columns[0].width
+            blocks[-1].append(column)
+            left -= column.width + 2
+        return "\n\n".join("\n".join(_lines(block)) for block in blocks)
+
     def markdown(self) -> str:
         """Return the table in Markdown."""
         rule = ["---", *("---:" if self.numbers else "---" for _ in self.header[1:])]
@@ -110,6 +126,26 @@ class Table:
             cell.rjust(width) if self.numbers and column else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
+
+
+class _Column:
+    """A column whose head is written on as many lines as its cells leave room for."""
+
+    def __init__(self, head: str, cells: Sequence[str]) -> None:
+        self.width = max(len(text) for text in (*head.split(), *cells))
+        self.head = textwrap.wrap(head, self.width)
+        self.cells = cells
+        self.numbers = all(cell[:1].isdigit() for cell in cells if cell)
+
+    def lines(self, tall: int) -> list[str]:
+        """Return head, on ``tall`` lines, and cells, all as wide as the column."""
+        texts = [""] * (tall - len(self.head)) + self.head + list(self.cells)
+        return [text.rjust(self.width) if self.numbers else text.ljust(self.width) for text in texts]
+
+
+def _lines(columns: Sequence[_Column]) -> list[str]:
+    tall = max(len(column.head) for column in columns)
+    return ["  ".join(row).rstrip() for row in zip(*(column.lines(tall) for column in columns), strict=True)]
 
 
 def as_csv(records: Sequence[Mapping[str, Any]]) -> str:

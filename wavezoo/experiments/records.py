@@ -121,7 +121,7 @@ def read_record_file(file: Path) -> Record:
         return Record.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise WavezooError(
-            f"{file} is no record of format {FORMAT}: {_reason(error)}. Mend it, or add it anew."
+            f"{file} is no record of format {FORMAT}: {_reason(error)}. Mend it, or remove it and make it anew."
         ) from None
 
 
