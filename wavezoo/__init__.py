@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from wavezoo.models.dense import WavePDEDense
     from wavezoo.models.entry import ModelEntry
     from wavezoo.models.image import WavePDE
-    from wavezoo.models.registry import create_model, create_sequence_model
+    from wavezoo.models.language import WavePDELanguage
+    from wavezoo.models.registry import create_language_model, create_model, create_sequence_model
+    from wavezoo.models.sampling import Sampling
     from wavezoo.models.sequence import WavePDESequence
     from wavezoo.plugins.hooks import hookimpl
     from wavezoo.plugins.loading import load_plugin, register
@@ -53,14 +55,17 @@ __all__ = [
     "RecurrentMixer",
     "Requires",
     "ReverseWarning",
+    "Sampling",
     "Trajectory",
     "WaveOperator",
     "WavePDE",
     "WavePDEDense",
+    "WavePDELanguage",
     "WavePDESequence",
     "WaveState",
     "WaveSystem",
     "WavezooError",
+    "create_language_model",
     "create_mixer",
     "create_model",
     "create_operator",
@@ -80,7 +85,9 @@ _PLACES = {
     "wavezoo.models.dense": ("WavePDEDense",),
     "wavezoo.models.entry": ("ModelEntry",),
     "wavezoo.models.image": ("WavePDE",),
-    "wavezoo.models.registry": ("create_model", "create_sequence_model"),
+    "wavezoo.models.language": ("WavePDELanguage",),
+    "wavezoo.models.registry": ("create_language_model", "create_model", "create_sequence_model"),
+    "wavezoo.models.sampling": ("Sampling",),
     "wavezoo.models.sequence": ("WavePDESequence",),
     "wavezoo.plugins.hooks": ("hookimpl",),
     "wavezoo.plugins.loading": ("load_plugin", "register"),

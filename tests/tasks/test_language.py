@@ -59,8 +59,10 @@ def test_a_word_is_as_surprising_as_its_tokens_together():
 def recipe(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "input.txt").write_text(VERSE * 60)
-    given = load_recipe(find_recipe("tiny_shakespeare"), [f"data.path={tmp_path}", "data.length=16"])
-    return with_overrides(smoke(given), ["data.limit_samples=null", "epochs=null", "steps=30", "optimizer.lr=0.01"])
+    given = load_recipe(
+        find_recipe("tiny_shakespeare"), [f"data.path={tmp_path}", "data.length=16", "model.mixers=[s4d]"]
+    )
+    return with_overrides(smoke(given), ["data.limit_samples=null", "epochs=null", "steps=80", "optimizer.lr=0.01"])
 
 
 def test_a_run_learns_its_text_and_is_read_back(recipe, tmp_path):
@@ -76,7 +78,7 @@ def test_a_run_learns_its_text_and_is_read_back(recipe, tmp_path):
 
 def test_who_sees_the_next_token_is_refused_before_anything_is_written(recipe, tmp_path):
     with pytest.raises(WavezooError, match="not causal"):
-        train(with_overrides(recipe, ["model.mixer=wave"]), tmp_path / "run", "cpu")
+        train(with_overrides(recipe, ["model.mixers=[wave]"]), tmp_path / "run", "cpu")
     assert not (tmp_path / "run").exists()
 
 

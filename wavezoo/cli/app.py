@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import typer
 
-from wavezoo.cli import bench, compare, export, generate, names, results, training
+from wavezoo.cli import bench, compare, export, generate, names, results, sample, training
 from wavezoo.cli.faults import exit_code_of
 from wavezoo.errors import PluginWarning
 
@@ -21,6 +21,7 @@ app.command()(training.train)
 app.command()(training.evaluate)
 app.command()(training.runs)
 app.command()(compare.compare)
+app.command()(sample.sample)
 app.command()(export.export)
 app.command(name="list")(names.list_)
 app.command()(names.describe)

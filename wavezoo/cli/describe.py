@@ -53,7 +53,10 @@ def _describe_model(name: str) -> str:
     entry, options = registry.models()[name], model_options(name) or {}
     what = "images (B, in_chans, H, W)"
     given: dict[str, Any] = {}
-    if entry.kind == "sequence":
+    if entry.kind == "language":
+        what = "token ids (B, N); counted with 256 tokens"
+        given = {"vocab_size": 256}
+    elif entry.kind == "sequence":
         what = "sequences (B, N, in_features), or token ids (B, N); counted with in_features=1, no classes"
         given = {"in_features": 1}
     model = entry.build(**given, **({"device": "meta"} if "device" in options else {}))

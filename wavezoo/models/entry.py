@@ -8,7 +8,9 @@ from torch import nn
 
 from wavezoo.errors import require_choice
 
-Kind = Literal["image", "sequence", "dense"]
+Kind = Literal["image", "sequence", "dense", "language"]
+# What reads sequences, not images.
+SEQUENTIAL: tuple[Kind, ...] = ("sequence", "language")
 MODEL_KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -21,8 +23,9 @@ class ModelEntry:
             images ``(B, in_chans, H, W)`` to ``(B, num_classes)``. A ``"dense"`` one takes the same and maps to
             ``(B, num_classes, H, W)``. A ``"sequence"`` model takes ``in_features`` or ``vocab_size``, and
             ``num_classes``, and maps ``(B, N, in_features)`` or token ids ``(B, N)`` to ``(B, num_classes)``, or to
-            ``(B, N, num_classes)`` with ``global_pool=""``.
-        kind: ``"image"``, ``"sequence"`` or ``"dense"``.
+            ``(B, N, num_classes)`` with ``global_pool=""``. A ``"language"`` model takes ``vocab_size`` and maps token
+            ids ``(B, N)`` to logits of the token that follows each, ``(B, N, vocab_size)``.
+        kind: ``"image"``, ``"sequence"``, ``"dense"`` or ``"language"``.
         description: what it is, in a sentence.
         constructor: what the keyword arguments are those of, if ``build`` hands them on.
 

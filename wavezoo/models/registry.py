@@ -13,6 +13,7 @@ from wavezoo.config.presets import OPERATOR_CHOICES
 from wavezoo.config.spec import with_schemes
 from wavezoo.errors import WavezooError, not_allowed, under
 from wavezoo.models.entry import Kind, ModelEntry
+from wavezoo.models.language import WavePDELanguage
 from wavezoo.models.sequence import WavePDESequence
 from wavezoo.plugins.registry import Registry, registry
 
@@ -69,6 +70,24 @@ def create_sequence_model(name: str, **kwargs: Any) -> WavePDESequence:
     if name not in known:
         raise not_allowed("sequence model", name, known, "Image models are built by timm.create_model.")
     return cast(WavePDESequence, create_model(name, **kwargs))
+
+
+def create_language_model(name: str, vocab_size: int, **kwargs: Any) -> WavePDELanguage:
+    """Build a language model by name.
+
+    Args:
+        name: one of those that ``wavezoo list models`` shows with ``lm``.
+        vocab_size: number of tokens.
+        **kwargs: the arguments of `WavePDELanguage`; in place of the model's own ``depth`` and ``dim`` too.
+
+    Raises:
+        WavezooError: if there is no such model, or if an argument cannot work.
+        TypeError: for an unknown keyword.
+    """
+    known = names_of_kind("language")
+    if name not in known:
+        raise not_allowed("language model", name, known, "Others are built by create_sequence_model.")
+    return cast(WavePDELanguage, create_model(name, vocab_size=vocab_size, **kwargs))
 
 
 def names_of_kind(kind: Kind, registry: Registry = registry) -> list[str]:

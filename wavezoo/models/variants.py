@@ -79,4 +79,19 @@ DENSE: dict[str, Variant] = {
         {"depth": 6, "dim": 128, "patch_size": 2},
     ),
 }
-VARIANTS: dict[str, Variant] = {**IMAGE, **SEQUENCE, **DENSE}
+LANGUAGE: dict[str, Variant] = {
+    "wavepde_lm_tiny": Variant(
+        "Strings struck by the tokens of a text, at the budget of nanoGPT on a CPU: 4 blocks of width 128.",
+        {"depth": 4, "dim": 128},
+    ),
+    "wavepde_lm_small": Variant(
+        "Strings struck by the tokens of a text: 6 blocks of width 256.", {"depth": 6, "dim": 256}
+    ),
+    "wavepde_lm_base": Variant(
+        "Strings struck by the tokens of a text: 8 blocks of width 512.", {"depth": 8, "dim": 512}
+    ),
+    "wavepde_lm_125m": Variant(
+        "Strings struck by the tokens of a text, the plan of GPT-2: 12 blocks of width 768.", {"depth": 12, "dim": 768}
+    ),
+}
+VARIANTS: dict[str, Variant] = {**IMAGE, **SEQUENCE, **DENSE, **LANGUAGE}

@@ -146,9 +146,9 @@ def wavezoo_datasets() -> Mapping[str, Any]:
 
 @hookimpl
 def wavezoo_models() -> Mapping[str, Any]:
-    from wavezoo.models import dense, image, sequence
+    from wavezoo.models import dense, image, language, sequence
 
-    return {**image.ENTRIES, **sequence.ENTRIES, **dense.ENTRIES}
+    return {**image.ENTRIES, **sequence.ENTRIES, **dense.ENTRIES, **language.ENTRIES}
 
 
 @hookimpl

@@ -14,6 +14,7 @@ from torchmetrics import Metric
 from wavezoo.config.recipe import DataSection, Recipe, with_overrides
 from wavezoo.data import Facts, ImageFacts
 from wavezoo.errors import WavezooError, require_positive
+from wavezoo.models.entry import SEQUENTIAL
 from wavezoo.models.registry import find_model
 from wavezoo.runs.folder import WEIGHTS, RunFolder
 from wavezoo.tasks.base import Examples, Task
@@ -147,7 +148,7 @@ def evaluate(
     """
     require_positive("resolution", resolution)
     model, recipe, facts, task = load_run(run, which)
-    sequences = find_model(recipe.model.name).kind == "sequence"
+    sequences = find_model(recipe.model.name).kind in SEQUENTIAL
     if resolution != 1 and (sequences or not isinstance(facts, ImageFacts)):
         raise WavezooError(f"resolution is {resolution}; {recipe.model.name} sees no images that could be enlarged.")
     data = _data(recipe, overrides)

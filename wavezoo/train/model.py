@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from wavezoo.config.presets import PRESETS
 from wavezoo.config.recipe import DataSection, Recipe
-from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts
+from wavezoo.data import DatasetEntry, DataSource, Facts, ImageFacts, SequenceFacts, TextFacts
 from wavezoo.errors import WavezooError, not_allowed
-from wavezoo.models.entry import Kind
+from wavezoo.models.entry import SEQUENTIAL, Kind
 from wavezoo.models.registry import check_model_options, create_model, find_model, names_of_kind, takes_image_size
 from wavezoo.plugins.registry import registry
 from wavezoo.tasks.base import Task
@@ -103,7 +103,7 @@ def physical_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
 
 def grid_outputs(name: str, task: Task) -> Callable[[Tensor], Tensor]:
     """Return what brings a model's outputs into the order of a task, ``(B, K, *G)``."""
-    if find_model(name).kind == "sequence" and task.target != "class":
+    if find_model(name).kind in SEQUENTIAL and task.target != "class":
         return lambda outputs: outputs.mT
     return lambda outputs: outputs
 
@@ -113,6 +113,10 @@ def _given(recipe: Recipe, facts: Facts, task: Task) -> dict[str, Any]:
     name = recipe.model.name
     given: dict[str, Any] = {"num_classes": task.outputs}
     entry = find_model(name)
+    if entry.kind == "language":
+        if not isinstance(facts, TextFacts):
+            raise WavezooError(f"{name} continues texts, and {recipe.data.name} is no text. Use another model.")
+        return {"vocab_size": facts.vocabulary}
     if entry.kind == "sequence":
         sequences = sequence_facts(facts)
         several_lengths = isinstance(facts, SequenceFacts) and facts.vocabulary is not None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from wavezoo.config.recipe import Recipe
+from wavezoo.models.entry import SEQUENTIAL
 from wavezoo.models.registry import find_model, model_options
 
 # What is set where a model takes it.
@@ -25,7 +26,7 @@ def smoke(recipe: Recipe) -> Recipe:
     fresh weights, no moving average and no workers; schemes, data, augmentation, optimiser and precision stay.
     """
     name = recipe.model.name
-    sequences = find_model(name).kind == "sequence"
+    sequences = find_model(name).kind in SEQUENTIAL
     takes = model_options(name) or {}
     small = {key: value for key, value in SMALL_MODEL.items() if key in takes}
     samples, batch_size = (16, 4) if sequences else (64, 16)

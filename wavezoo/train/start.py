@@ -15,6 +15,7 @@ from wavezoo.config.recipe import Recipe, load_recipe_text
 from wavezoo.data import Facts
 from wavezoo.errors import WavezooError
 from wavezoo.files import find_path
+from wavezoo.models.entry import SEQUENTIAL
 from wavezoo.models.registry import find_model
 from wavezoo.runs.compare import FREE_KEYS, flat
 from wavezoo.runs.folder import RunFolder
@@ -126,7 +127,7 @@ def _trained(
         with recipe.located("init"):
             RunFolder(Path(recipe.init)).load_weights(model, "last")
     optimizer = build_optimizer(recipe, model)
-    sequences = find_model(recipe.model.name).kind == "sequence"
+    sequences = find_model(recipe.model.name).kind in SEQUENTIAL
     if recipe.channels_last:
         if sequences:
             raise WavezooError("channels_last is for image models. Leave it out.")
