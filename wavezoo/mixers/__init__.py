@@ -8,6 +8,7 @@ from wavezoo.mixers.none import NoMixer
 from wavezoo.mixers.pooling import PoolingMixer
 from wavezoo.mixers.recurrent import RecurrentMixer
 from wavezoo.mixers.s4d import S4DMixer
+from wavezoo.mixers.string import StringMixer
 from wavezoo.mixers.wave import WaveMixer
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "PoolingMixer",
     "RecurrentMixer",
     "S4DMixer",
+    "StringMixer",
     "WaveMixer",
 ]

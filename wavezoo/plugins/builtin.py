@@ -10,6 +10,7 @@ from wavezoo.mixers.global_filter import GlobalFilterMixer
 from wavezoo.mixers.none import NoMixer
 from wavezoo.mixers.pooling import PoolingMixer
 from wavezoo.mixers.s4d import S4DMixer
+from wavezoo.mixers.string import StringMixer
 from wavezoo.mixers.wave import WaveMixer
 from wavezoo.plugins.hooks import hookimpl
 from wavezoo.wave.damping.base import Damping
@@ -134,6 +135,7 @@ def wavezoo_mixers() -> Mapping[str, type[Mixer]]:
         "pooling": PoolingMixer,
         "none": NoMixer,
         "s4d": S4DMixer,
+        "string": StringMixer,
     }
 
 

@@ -175,9 +175,9 @@ def _moved(build: Build) -> Iterator[tuple[RecurrentMixer, str]]:
     mixer = _causal(build)
     yield mixer, "as it starts"
     names = {id(parameter): name for name, parameter in mixer.named_parameters()}
-    declared = getattr(mixer, "physical_parameters", None)
-    physical: list[nn.Parameter] = list(declared()) if callable(declared) else []
-    for parameter, change in itertools.product(physical, (-FAR, FAR)):
+    declared = (getattr(module, "physical_parameters", None) for module in mixer.modules())
+    physical: dict[int, nn.Parameter] = {id(each): each for of in declared if callable(of) for each in of()}
+    for parameter, change in itertools.product(physical.values(), (-FAR, FAR)):
         before = parameter.clone()
         parameter.add_(change)
         yield mixer, f"with {names[id(parameter)]} moved by {change:+g}"
