@@ -21,8 +21,8 @@ from wavezoo.wave.spectral.oscillator import propagator
 
 # Positions that a wave takes from end to end at the start, log-uniform over channels.
 SHORTEST_CROSSING, LONGEST_CROSSING = 4.0, 1000.0
-# Rates per position beyond which nothing changes but rounding, which would overflow.
-FASTEST = 1e4
+# Rates per position that stand for all slower and all faster ones, with which numbers would overflow.
+SLOWEST, FASTEST = 1e-18, 1e4
 
 
 class StringMixer(RecurrentMixer):
@@ -126,8 +126,8 @@ class _String(nn.Module, ABC):
         log_damping = self.log_damping.to(dtype)
         loudness = (F.logsigmoid(log_damping) / 2).exp()
         return _Oscillators(
-            modes.frequency.clamp(max=FASTEST),
-            log_damping.exp().clamp(max=FASTEST),
+            modes.frequency.clamp(-FASTEST, FASTEST),
+            _rate(log_damping),
             modes.strike * loudness,
             torch.cat([modes.slope, modes.velocity], 1),
         )
@@ -159,7 +159,7 @@ class _Harmonic(_String):
         self.number.copy_(torch.arange(1, self.number.shape[-1] + 1))
 
     def modes(self, dtype: torch.dtype) -> _Modes:
-        frequency = math.pi * self.number.to(dtype) * torch.exp(-self.log_crossing.to(dtype))
+        frequency = math.pi * self.number.to(dtype) * _rate(-self.log_crossing.to(dtype))
         slope, velocity = self.readings.to(dtype)
         return _Modes(frequency, torch.ones_like(slope), slope, velocity)
 
@@ -177,7 +177,7 @@ class _Free(_String):
 
     def modes(self, dtype: torch.dtype) -> _Modes:
         slope, velocity = self.readings.to(dtype)
-        return _Modes(self.log_frequency.to(dtype).exp(), torch.ones_like(slope), slope, velocity)
+        return _Modes(_rate(self.log_frequency.to(dtype)), torch.ones_like(slope), slope, velocity)
 
     def physical_parameters(self) -> Iterator[nn.Parameter]:
         yield from (self.log_damping, self.log_frequency)
@@ -209,7 +209,7 @@ class _Medium(_String):
         double = torch.float64
         cells = self.strike.shape[-1]
         log_speed = math.log(cells + 1) - self.log_crossing.to(double) + math.log(2) * self.detuning.to(double).tanh()
-        speed = log_speed.clamp(max=math.log(FASTEST)).exp()
+        speed = _rate(log_speed)
         neighbours = speed[:, :-1] * speed[:, 1:]
         matrix = torch.diag_embed(2 * speed.square()) - _beside_diagonal(neighbours)
         squared, q = torch.linalg.eigh(matrix)
@@ -227,6 +227,10 @@ class _Medium(_String):
 
 
 KINDS: dict[str, type[_String]] = {"harmonic": _Harmonic, "medium": _Medium, "free": _Free}
+
+
+def _rate(log: Tensor) -> Tensor:
+    return log.clamp(math.log(SLOWEST), math.log(FASTEST)).exp()
 
 
 def _beside_diagonal(values: Tensor) -> Tensor:

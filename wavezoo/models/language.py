@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from wavezoo.config.scheme import SchemeChoice
 from wavezoo.config.spec import mixer_spec
 from wavezoo.errors import WavezooError, require_whole
-from wavezoo.models.backbone import MLP_RATIO, drop_path_rates
+from wavezoo.models.backbone import drop_path_rates
 from wavezoo.models.block import wave_block
 from wavezoo.models.entry import ModelEntry
 from wavezoo.models.sampling import Sampling
@@ -39,8 +39,8 @@ class WavePDELanguage(WavePDESequence, library_name="wavezoo"):
         dim: number of channels.
         mixers: what mixes positions, by name or as mappings with options, for the blocks in turn from the first, and
             over again: ``["string", "string", "attention"]``.
-        mlp_ratio: hidden channels of the MLPs as a multiple of ``dim``; see `WavePDE`.
-        matching: the rule for mixers of other kinds; see `WavePDE`.
+        mlp_ratio: hidden channels of the MLPs as a multiple of ``dim``.
+        matching: ``"width"``: they are as wide whatever the mixer; ``"parameters"``, see `WavePDE`.
         local_taps: width of the depthwise convolution in front of every mixer; see `WavePDE`.
         drop_rate: dropout before the classifier.
         drop_path_rate: stochastic depth at the last block, growing linearly from 0 at the first.
@@ -59,8 +59,8 @@ class WavePDELanguage(WavePDESequence, library_name="wavezoo"):
         depth: int = 4,
         dim: int = 128,
         mixers: Sequence[SchemeChoice] = ("string",),
-        mlp_ratio: float = MLP_RATIO,
-        matching: str = "parameters",
+        mlp_ratio: float = 4.0,
+        matching: str = "width",
         local_taps: int | None = None,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,

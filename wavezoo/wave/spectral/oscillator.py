@@ -102,9 +102,11 @@ def sinc(squared: Tensor) -> Tensor:
     """Return ``sin(x) / x`` from ``x²``, smooth at zero."""
     small = squared < SMALL
     x = torch.where(small, 1.0, squared).sqrt()
+    # Where it is large, its powers would overflow, and with them the gradient.
+    near = squared.where(small, 0.0)
     total = torch.ones_like(squared)
     for n in range(5, 0, -1):
-        total = 1 - total * squared / ((2 * n + 1) * (2 * n))
+        total = 1 - total * near / ((2 * n + 1) * (2 * n))
     return torch.where(small, total, x.sin() / x)
 
 
