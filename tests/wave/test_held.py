@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -22,6 +24,12 @@ def operator_of(preset="closed_form", ndim=1, **choices):
 
 def input_of(operator, batch=2, dtype=torch.float32):
     return torch.randn(batch, 3, *GRIDS[operator.ndim], dtype=dtype, generator=torch.Generator().manual_seed(1))
+
+
+def larger_than_compared():
+    torch.manual_seed(0)
+    channels = 2**16 + 1
+    return wavezoo.create_operator(channels, 1, preset="closed_form").eval(), torch.randn(1, channels, 2)
 
 
 def fresh(operator, x):
@@ -89,6 +97,8 @@ STALE = {
     "a finer grid": lambda operator: operator.set_grid_spacing(0.5),
     "more steps": lambda operator: setattr(operator, "steps", 7),
     "train": lambda operator: operator.train(),
+    "other options": lambda operator: setattr(operator.speed, "maximum", 2.0),
+    "half precision and back": lambda operator: operator.half().float(),
     "as products": lambda operator: operator.laplacian.as_products(),
     "drawn anew": lambda operator: nn.init.ones_(operator.speed.weight),
 }
@@ -136,6 +146,56 @@ def test_who_listens_to_a_field_hears_every_call():
     for _ in range(2):
         operator(input_of(operator))
     assert len(heard) == 2
+
+
+@pytest.mark.parametrize("change", [change for change in STALE if "through" not in change])
+def test_a_change_of_what_is_not_compared_is_noticed(change):
+    # On other devices than a CPU, nothing is.
+    operator, x = larger_than_compared()
+    require_current(operator, x)
+    if change == "another field, of the input":
+        operator.speed = copy.deepcopy(operator.speed)
+        shift(operator.speed)
+    elif change == "an optimizer":
+        operator.speed.weight.grad = torch.ones_like(operator.speed.weight)
+        torch.optim.SGD(operator.parameters(), lr=0.1).step()
+    else:
+        STALE[change](operator)
+    require_current(operator, x)
+
+
+@torch.no_grad()
+def test_train_and_eval_forget_what_leaves_no_trace():
+    operator, x = larger_than_compared()
+    operator(x)
+    write_through_data(operator)
+    operator.train()
+    operator.eval()
+    require_current(operator, x)
+
+
+@torch.no_grad()
+def test_the_input_is_not_kept():
+    operator = operator_of()
+    x = input_of(operator)
+    seen = weakref.ref(x)
+    operator(x)
+    del x
+    assert seen() is None
+
+
+def test_threads_see_their_own_grids():
+    operator = operator_of()
+    inputs = [input_of(operator)[..., :size] for size in (12, 9, 5, 3)] * 4
+    expected = [fresh(operator, x) for x in inputs]
+
+    def call(x):
+        with torch.no_grad():
+            return [operator(x) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for found, each in zip(pool.map(call, inputs), expected, strict=True):
+            assert all(torch.equal(one, each) for one in found)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -210,14 +210,16 @@ class WaveOperator(nn.Module):
         check_input(x, self.channels, self.ndim)
         if x.shape[0] == 0:
             return x.clone()
-        if not torch.is_grad_enabled():
-            return self.solved(x)
-        return self._differentiated(self, x)
+        return self._differentiated(self, x) if torch.is_grad_enabled() else self.solved(x)
+
+    def train(self, mode: bool = True) -> "WaveOperator":
+        self._held.drop()
+        return super().train(mode)
 
     def solved(self, x: Tensor) -> Tensor:
         """Return the output for ``x``, ``(B, C, *G)``, all that leads to it in one graph."""
         u, v = self.initial_state(x, self.given_velocity(x))
-        system = self._held.get(self, u, lambda like: self._medium_like(x, like))
+        system = self._held.get(self, x, u)
         with without_autocast(u.device):
             found = self.readout.solved(self.wave(system, u, v))
         return self.read(*found).to(x.dtype)
@@ -252,11 +254,6 @@ class WaveOperator(nn.Module):
         """
         schemes = (self.laplacian, self.damping, self.potential)
         return medium(u, speed, gamma, self._dt(u), schemes, self._guard, self.refinement)
-
-    def _medium_like(self, x: Tensor, u: Tensor) -> WaveSystem:
-        speed, gamma = self.coefficients(x)
-        with without_autocast(u.device):
-            return self.medium(u, speed, gamma)
 
     def initial_state(self, x: Tensor, velocity: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return displacement and velocity at the start, ``(B, C, *G)``, in the dtype of the solver; None for rest."""
@@ -296,8 +293,8 @@ class WaveOperator(nn.Module):
         Raises:
             WavezooError: if ``x`` does not fit, or if ``steps`` or ``every`` is less than 1.
         """
-        steps, every = require_whole("steps", self.steps if steps is None else steps), require_whole("every", every)
         check_input(x, self.channels, self.ndim)
+        steps, every = require_whole("steps", self.steps if steps is None else steps), require_whole("every", every)
         if not len(x):
             raise WavezooError(f"input of shape {tuple(x.shape)} has no sample to simulate; give at least 1.")
         speed, gamma, velocity = self.fields(x)
@@ -327,16 +324,19 @@ class WaveOperator(nn.Module):
             return self._guard.omega_dt / radius.view(-1).expand(self.channels).sqrt()
 
     def extra_repr(self) -> str:
-        return (
-            f"channels={self.channels}, integrator={type(self.integrator).__name__}, steps={self.steps}, "
-            f"courant_guard={self.courant_guard!r}, gradient={self.gradient!r}"
-        )
+        schemes = f"channels={self.channels}, integrator={type(self.integrator).__name__}, steps={self.steps}, "
+        return schemes + f"courant_guard={self.courant_guard!r}, gradient={self.gradient!r}"
 
     def _carried(self, u: Tensor, steps: int) -> Tensor:
         if self.drift is None:
             return u
         with without_autocast(u.device):
             return self.drift.carry(u, self._dt(u) * (steps * self.refinement.step / self.grid_spacing))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "WaveOperator":
+        # A conversion there and back writes through `.data`, and may end where it began in memory.
+        self._held.drop()
+        return super()._apply(fn, recurse)
 
     def _dt(self, like: Tensor) -> Tensor:
         """Return the time step on a grid of unit spacing, in the dtype of ``like``, shape ``(1,)``."""
