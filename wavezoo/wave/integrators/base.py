@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from wavezoo.wave.scheme import Scheme
-from wavezoo.wave.spectral.oscillator import Propagator
 from wavezoo.wave.splitting import Stage, advanced
 from wavezoo.wave.system import WaveState, WaveSystem
 
@@ -29,7 +28,7 @@ class Integrator(Scheme, ABC):
             ``omega * dt`` up to 0.95 of ``stability_limit``; infinite for no limit.
         accelerations_to_start: how often `init` evaluates the acceleration.
         accelerations_per_step: how often `step` does.
-        closed_form: whether any number of steps is one, through modes that it keeps to; then it has a `propagator`.
+        closed_form: whether any number of steps is one, through modes that it keeps to; then it has `omega_squared`.
         causal: whether it is where the Laplacian is: whether it asks no more of it than to be applied.
     """
 
@@ -64,8 +63,8 @@ class Integrator(Scheme, ABC):
         """
         return None
 
-    def propagator(self, system: WaveSystem, u: Tensor, time: Tensor | float) -> Propagator:
-        """Return what a time does to modes of fields like ``u``; one that declares ``closed_form`` overrides this.
+    def omega_squared(self, system: WaveSystem, u: Tensor) -> Tensor:
+        """Return omega² of modes of fields like ``u``, in 1 / time²; one that declares ``closed_form`` overrides this.
 
         Raises:
             NotImplementedError: if the integrator goes step by step.

@@ -65,9 +65,12 @@ class Exact(Integrator):
         to_u = [exact.uu, exact.uv] if moving else [exact.uu]
         return to_u, ([exact.vu, exact.vv] if moving else [exact.vu]) if velocity else []
 
-    def propagator(self, system: WaveSystem, u: Tensor, time: Tensor | float) -> Propagator:
-        omega_squared = system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
-        return propagator(laid_out_like(omega_squared, u), system.damping_rate, time)
+    def omega_squared(self, system: WaveSystem, u: Tensor) -> Tensor:
+        return system.speed_squared * -system.modes.eigenvalues + system.stiffness(u)
+
+    def propagator(self, system: WaveSystem, u: Tensor, time: float) -> Propagator:
+        """Return what a time does to modes of fields like ``u``."""
+        return propagator(laid_out_like(self.omega_squared(system, u), u), system.damping_rate, time)
 
 
 def _summed(coefficients: list[Tensor], modal: list[Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wavezoo.wave.convolution import conv
 from wavezoo.wave.readouts.base import Looks, ReadOut, Wave
-from wavezoo.wave.readouts.closed_form import Look, summed
+from wavezoo.wave.readouts.closed_form import Sum, summed
 
 
 class Displacement(ReadOut):
@@ -54,7 +54,9 @@ def final_state(wave: Wave, velocity: bool) -> tuple[Tensor, ...]:
     system, integrator, start, u, given, steps, step = wave
     if integrator.closed_form and start.directions(u.dtype) is not None:
         # Never on the grid, beyond whose open edges the velocity goes on.
-        found = (Look(float(steps), 1.0, None), Look(float(steps), 0.0, 1.0 / step))
-        return tuple(summed(wave, [look], kept_as=f"end {number}") for number, look in enumerate(found[: 1 + velocity]))
+        time = u.new_full((u.shape[1], 1), float(steps))
+        one, none = torch.ones_like(time), torch.zeros_like(time)
+        found = (Sum(time, one, none), Sum(time, none, one / step))
+        return tuple(summed(wave, look, kept_as=f"end {number}") for number, look in enumerate(found[: 1 + velocity]))
     u, v = integrator.advance(system, u, start.velocity(system, u, given), 1.0, steps, velocity)
     return (u,) if v is None or not velocity else (u, v / step)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wavezoo.wave.readouts.base import Looks, ReadOut, Wave
-from wavezoo.wave.readouts.closed_form import Look, summed
+from wavezoo.wave.readouts.closed_form import Sum, summed
 
 # Later times would overflow float32.
 LARGEST_LOG_TIME = 40.0
@@ -36,11 +36,10 @@ class Times(nn.Module):
             with torch.no_grad():
                 self.log_time.copy_(values.expand_as(self.log_time))
 
-    def free(self, like: Tensor, step: float) -> Iterator[Tensor]:
-        """Yield the times of all looks, in steps of length ``step``, each ``(1, C, 1, ...)``."""
+    def free(self, like: Tensor, step: float) -> Tensor:
+        """Return the times of all looks, in steps of length ``step``, ``(C, J)``."""
         assert self.log_time is not None
-        times = self.log_time.to(like.dtype).clamp(max=LARGEST_LOG_TIME).exp() / step
-        yield from (_per_channel(time, like) for time in times.unbind(1))
+        return self.log_time.to(like.dtype).clamp(max=LARGEST_LOG_TIME).exp() / step
 
     def steps(self, steps: int) -> list[int]:
         """Return after which of ``steps`` steps each look is."""
@@ -74,17 +73,15 @@ class TrajectorySum(ReadOut):
         yield from self.parameters()
 
     def solved(self, wave: Wave) -> tuple[Tensor, ...]:
-        a, b = (
-            [_per_channel(each, wave.u) for each in weights.to(wave.u.dtype).unbind(1)]
-            for weights in (self.displacement, self.velocity / wave.step)
-        )
+        a, b = self.displacement.to(wave.u.dtype), self.velocity.to(wave.u.dtype) / wave.step
         if wave.integrator.closed_form:
-            times = self.times.free(wave.u, wave.step)
-            return (summed(wave, [Look(*look) for look in zip(times, a, b, strict=True)], kept_as="trajectory"),)
+            looks = Sum(self.times.free(wave.u, wave.step), a, b)
+            return (summed(wave, looks, kept_as="trajectory"),)
+        a, b = (each.view(*each.shape, *[1] * (wave.u.ndim - 2)) for each in (a, b))
         total: Tensor | None = None
         for look, (u, v) in enumerate(looked_at(wave, self.times)):
-            found = a[look] * u if total is None else torch.addcmul(total, a[look], u)
-            total = torch.addcmul(found, b[look], v)
+            found = a[:, look] * u if total is None else torch.addcmul(total, a[:, look], u)
+            total = torch.addcmul(found, b[:, look], v)
         assert total is not None
         return (total,)
 
@@ -125,11 +122,9 @@ def looked_at(wave: Wave, times: Times) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield displacement and velocity, in displacement per step, at each look."""
     system, integrator, start, u, given, steps, step = wave
     if integrator.closed_form:
-        for number, time in enumerate(times.free(u, step)):
-            yield (
-                summed(wave, [Look(time, 1.0, None)], number),
-                summed(wave, [Look(time, 0.0, 1.0)], number),
-            )
+        for number, time in enumerate(times.free(u, step).split(1, 1)):
+            one, none = torch.ones_like(time), torch.zeros_like(time)
+            yield summed(wave, Sum(time, one, none), number), summed(wave, Sum(time, none, one), number)
         return
     v = start.velocity(system, u, given)
     state = integrator.init(system, u, torch.zeros_like(u) if v is None else v)
@@ -138,7 +133,3 @@ def looked_at(wave: Wave, times: Times) -> Iterator[tuple[Tensor, Tensor]]:
         state = integrator.step(system, state, 1.0)
         for _ in range(at.count(number)):
             yield state.u, state.v
-
-
-def _per_channel(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(1, -1, *[1] * (like.ndim - 2))

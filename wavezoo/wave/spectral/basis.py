@@ -68,9 +68,11 @@ class Basis(ABC):
 
     Attributes:
         keeps_constants: whether a constant is one of them, with eigenvalue zero.
+        is_fourier: whether its transform by FFT is the Fourier transform of real fields itself.
     """
 
     keeps_constants: bool
+    is_fourier = False
 
     @abstractmethod
     def largest_wave_number(self, size: int) -> float:
@@ -150,7 +152,8 @@ class Basis(ABC):
             def inverse(modes: Tensor) -> Tensor:
                 return self.inverse(modes, grid, *tables)
 
-            return Modes(transform, inverse, eigenvalues, lambda: self.gradient_by_transform(u, transform, inverse))
+            found = Modes(transform, inverse, eigenvalues, lambda: self.gradient_by_transform(u, transform, inverse))
+            return found._replace(fourier_grid=grid if self.is_fourier else None)
         vectors = [self.vectors(size, u) for size in grid]
         matrices = [rounded(torch.kron(*vectors), u)] if method == "plane" else [rounded(each, u) for each in vectors]
         return Modes(
@@ -202,6 +205,7 @@ class Fourier(Basis):
     """Periodic: ``k = 2 pi m / N``. By product, the Hartley basis ``cos + sin``, which is real and symmetric."""
 
     keeps_constants = True
+    is_fourier = True
 
     def largest_wave_number(self, size: int) -> float:
         return 2 * math.pi * (size // 2) / size

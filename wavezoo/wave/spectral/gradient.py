@@ -42,9 +42,13 @@ class OfFourier(Gradient):
         return [modes * torch.complex(torch.zeros_like(k), k) for k in self.wave_numbers]
 
     def combined(self, modes: Tensor, own: Tensor, along: Sequence[Tensor]) -> Tensor:
-        turned = sum(coefficient * k for coefficient, k in zip(along, self.wave_numbers, strict=True))
         # One product with fields, whatever the number of axes.
-        return modes * torch.complex(*torch.broadcast_tensors(own, torch.as_tensor(turned)))
+        return modes * torch.complex(*torch.broadcast_tensors(own, self.symbol(along)))
+
+    def symbol(self, along: Sequence[Tensor]) -> Tensor:
+        """Return the imaginary number, without i, that ``Σ_axes along ∂u`` multiplies modes by."""
+        first, *others = (coefficient * k for coefficient, k in zip(along, self.wave_numbers, strict=True))
+        return sum(others, first)
 
 
 class OfHartley(Gradient):

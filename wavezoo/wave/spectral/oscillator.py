@@ -182,20 +182,29 @@ def _derivative(
     return torch.addcmul(slope * s, uv, t, value=-0.5) if output == 0 else slope
 
 
-def _slope(omega_squared: Tensor, s: Tensor, t: Tensor, uu: Tensor, uv: Tensor) -> Tensor:
-    """Return the derivative of uv by omega²."""
-    w_squared = omega_squared - s.square()
+def sine_slope(w_squared: Tensor, t: Tensor, difference: Tensor, sine: Tensor) -> Tensor:
+    """Return the derivative of ``S = e^(-s t) sin(w t) / w`` by w², for any sign of w².
+
+    Args:
+        w_squared: w².
+        t: time.
+        difference: ``e^(-s t) t cos(w t) - S``.
+        sine: S.
+    """
     squared = w_squared * t.square()
     largest = LARGEST_DOUBLE_SERIES if squared.dtype == torch.float64 else LARGEST_SERIES
     near = squared.clamp(-largest, largest)
     small = near == squared
     series = near * LOGARITHMIC_SLOPE[-1]
     for coefficient in LOGARITHMIC_SLOPE[-2:0:-1]:
-        series = series.add(coefficient).mul(near)
-    series = (series + LOGARITHMIC_SLOPE[0]) * t.square() * uv
-    return torch.where(
-        small, series, torch.addcmul(uu * t, uv, 1 + s * t, value=-1) / torch.where(small, 1.0, w_squared * 2)
-    )
+        series = series.add_(coefficient).mul(near)
+    series = series.add_(LOGARITHMIC_SLOPE[0]) * t.square() * sine
+    return torch.where(small, series, difference / torch.where(small, 1.0, w_squared * 2))
+
+
+def _slope(omega_squared: Tensor, s: Tensor, t: Tensor, uu: Tensor, uv: Tensor) -> Tensor:
+    """Return the derivative of uv by omega²."""
+    return sine_slope(omega_squared - s.square(), t, torch.addcmul(uu * t, uv, 1 + s * t, value=-1), uv)
 
 
 def _expm1(x: Tensor) -> Tensor:
