@@ -14,9 +14,14 @@ LARGEST_CURVED = 40.0
 def softplus(x: Tensor) -> Tensor:
     """Return ``log(1 + exp(x))``, shape of ``x``."""
     # Elsewhere torch's own is one kernel. On a CPU its log1p takes as long as all four steps of a solver.
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or torch.compiler.is_compiling():
-        return F.softplus(x)
-    result: Tensor = _Softplus.apply(x)
+    function: Any
+    if torch.compiler.is_compiling():
+        function = _Compiled.apply
+    elif x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+        function = F.softplus
+    else:
+        function = _Softplus.apply
+    result: Tensor = function(x)
     return result
 
 
@@ -48,3 +53,24 @@ class _Softplus(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> Tensor:
         return tangent * torch.sigmoid(*ctx.saved_tensors)
+
+
+class _Compiled(torch.autograd.Function):
+    """torch's, with a derivative of single operations.
+
+    A tracer takes the memory of that of torch for another than it has, and backends that run it as it is then fail.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return F.softplus(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient * torch.sigmoid(*ctx.saved_tensors)
