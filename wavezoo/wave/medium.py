@@ -3,6 +3,7 @@
 Shapes: B batch, C channels, ``*G`` grid, ``(N,)`` or ``(H, W)``; channels first.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
@@ -24,6 +25,25 @@ class Refinement(NamedTuple):
 
     spacing: float = 1.0
     step: float = 1.0
+
+
+class WhenAsked:
+    """A Laplacian that is bound when it is first applied; for one without parameters that are learned.
+
+    Args:
+        laplacian: the Laplacian.
+        u: a field like those that it is to be applied to.
+    """
+
+    def __init__(self, laplacian: Laplacian, u: Tensor) -> None:
+        self.laplacian = laplacian
+        self.like = u
+        self.bound: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, u: Tensor) -> Tensor:
+        if self.bound is None:
+            self.bound = self.laplacian.bind(self.like)
+        return self.bound(u)
 
 
 def medium(
@@ -57,8 +77,9 @@ def medium(
         finer = (1 / refinement.spacing) ** _degree(laplacian, u)
         square, scale = square * finer * refinement.step**2, scale * refinement.step**2
         gamma_dt = gamma_dt * refinement.step
-    bound = laplacian.bind(u)
     learned = any(each.requires_grad for each in laplacian.parameters())
+    # Where modes are all that is asked for, tables of the grid are not made for nothing.
+    bound = laplacian.bind(u) if learned or not laplacian.diagonal else WhenAsked(laplacian, u)
     system = WaveSystem(
         bound,
         square,

@@ -74,8 +74,9 @@ def propagator(omega_squared: Tensor, gamma: Tensor, time: Tensor | float) -> Pr
     with cosh and sinh where ``w² < 0``, whose growth is taken together with the decay so that nothing overflows, and so
     that what is slow, ``-s t + |w| t = -omega² t / (s + |w|)``, is not the difference of what is large.
 
-    One root, one cosine, one sine and two exponentials of every mode. The gradients, for all three arguments, are
-    written in terms of the coefficients themselves: with ``D = ∂uv/∂omega² = (e^(-s t) t cos(w t) - uv) / (2 w²)``::
+    One root, one cosine, one sine, two exponentials and one hyperbolic tangent of every mode. The gradients, for all
+    three arguments, are written in terms of the coefficients themselves: with
+    ``D = ∂uv/∂omega² = (e^(-s t) t cos(w t) - uv) / (2 w²)``::
 
         ∂uu/∂omega² = s D - t uv / 2    ∂uu/∂s = -2 omega² D        ∂uu/∂t = vu
                                         ∂uv/∂s = -t uv - 2 s D      ∂uv/∂t = vv
@@ -124,9 +125,10 @@ class _Displacement(torch.autograd.Function):
         # Overdamped modes decay as the slow exponential does, which takes the fast one with it as a factor.
         slow = (omega_squared * (t * t.abs())).div(s * t.abs() + phase)
         decay = torch.where(overdamped, slow, s * t).neg_().exp_()
-        fast = _expm1(phase * (-2 * t.sign()))
-        cosine = torch.where(overdamped, fast / 2 + 1, phase.cos()).mul_(decay)
-        sine = torch.where(overdamped, fast * (-t.sign() / 2), phase.sin()).mul_(decay).div_(phase).mul_(t)
+        growing = (phase * (-2 * t.sign())).exp_().add_(1).div_(2)
+        cosine = torch.where(overdamped, growing, phase.cos()).mul_(decay)
+        # By the tangent, whose product is exact for short phases, as the difference of exponentials is not.
+        sine = torch.where(overdamped, growing.mul_(phase.tanh()), phase.sin()).mul_(decay).div_(phase).mul_(t)
         return torch.addcmul(cosine, sine, s), sine
 
     @staticmethod
@@ -205,12 +207,3 @@ def sine_slope(w_squared: Tensor, t: Tensor, difference: Tensor, sine: Tensor) -
 def _slope(omega_squared: Tensor, s: Tensor, t: Tensor, uu: Tensor, uv: Tensor) -> Tensor:
     """Return the derivative of uv by omega²."""
     return sine_slope(omega_squared - s.square(), t, torch.addcmul(uu * t, uv, 1 + s * t, value=-1), uv)
-
-
-def _expm1(x: Tensor) -> Tensor:
-    """Return ``exp(x) - 1``, exact near zero in an exported program too."""
-    if not torch.compiler.is_exporting():
-        return torch.expm1(x)
-    # ONNX has no such function, and its exporter writes the difference.
-    tangent = torch.tanh(x / 2)
-    return torch.where(x < 0, 2 * tangent / (1 - tangent), torch.exp(x) - 1)
